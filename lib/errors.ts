@@ -71,3 +71,445 @@ export class ToolkitError extends Error {
     return EXIT_OF[this.code];
   }
 }
+
+/** Where a connection error happened. */
+interface Place {
+  readonly target: string;
+  readonly role: string;
+  readonly address: string;
+  readonly waitMs: number;
+}
+
+interface DatabaseIds {
+  readonly server: string;
+  readonly database: string;
+  readonly serverId: string;
+  readonly databaseId: string;
+}
+
+const whereIs = (place: Place) => `the ${place.role} connection of target ${place.target} (${place.address})`;
+const whoIs = (id: DatabaseIds) => `${id.database} on ${id.server} (ids ${id.serverId} / ${id.databaseId})`;
+
+function make(code: Code, what: string, why: string, hint: string, facts?: Facts): ToolkitError {
+  return new ToolkitError(code, { what, why, hint }, facts);
+}
+
+/** Every wording of the toolkit, one function per failure. Arguments are safe to print: never a secret. */
+export const faults = {
+  // --- what was typed -------------------------------------------------------------------------------------
+  usage: (what: string, why: string, hint = 'Run the command with --help to see what it takes.') =>
+    make('USAGE', what, why, hint),
+  badId: (text: string) =>
+    make(
+      'USAGE',
+      `${JSON.stringify(text)} is not a KSESSIONS id.`,
+      'An id is a whole number from 1 to 2147483647, in plain decimal digits, or a range such as 20-30.',
+      'Give the number that dbo.Sessions.SessionID holds, for example 15. Nothing was done.',
+    ),
+  noIds: () =>
+    make('USAGE', 'No id was given.', 'Without a terminal nothing asks for one.', 'Give ids: 15, 15 212, or 20-30.'),
+  badExpiry: (text: string, why: string) =>
+    make(
+      'USAGE',
+      `--expires ${JSON.stringify(text)} cannot be used.`,
+      why,
+      'Give a time in the future: an ISO 8601 date (2027-01-31, 2027-01-31T18:00Z) or a duration (90d, 12h, P3M).',
+    ),
+
+  // --- configuration ---------------------------------------------------------------------------------------
+  emptyVariable: (name: string) =>
+    make('CONFIG', `The variable ${name} is set to nothing.`, 'An empty value is no choice.', `Set or unset ${name}.`),
+  twoSources: (one: string, other: string) =>
+    make('CONFIG', `${one} and ${other} are both set.`, 'Only one of them can be meant.', 'Unset one of them.'),
+  fileUnreadable: (path: string, cause: unknown) =>
+    make(
+      'CONFIG',
+      `The file ${path} cannot be read.`,
+      `The system says ${systemCode(cause)}.`,
+      'Check the path and who may read it.',
+      { cause },
+    ),
+  fileUnwritable: (path: string, cause: unknown) =>
+    make(
+      'CONFIG',
+      `The file ${path} cannot be made.`,
+      `The system says ${systemCode(cause)}.`,
+      'Check the folder and who may write to it. Nothing was done.',
+      { cause },
+    ),
+  targetsUnreadable: (path: string, cause: unknown) =>
+    make(
+      'CONFIG',
+      `The list of targets cannot be read: ${path}`,
+      cause instanceof SyntaxError ? cause.message : `The system says ${systemCode(cause)}.`,
+      'Mend the file, or name another one in CANVAS_TARGETS_FILE.',
+      { cause },
+    ),
+  targetsInvalid: (path: string, errors: readonly string[]) =>
+    make(
+      'CONFIG',
+      `The list of targets is not valid: ${path}`,
+      errors.join('; '),
+      'The schema beside it (lib/config/targets.schema.json) says what it may hold.',
+    ),
+  noKey: (target: string) =>
+    make(
+      'CONFIG',
+      `There is no HMAC key for target ${target}.`,
+      'Host GUIDs are stored as keyed hashes; the key is in no file of this repository.',
+      'Set CANVAS_HMAC_KEY_FILE to a file that only you can read, with at least 32 random bytes in one line.',
+    ),
+  badKey: (origin: string, line: number, why: string) =>
+    make(
+      'CONFIG',
+      `Line ${line} of ${origin} is not usable as an HMAC key.`,
+      `Reason: ${why}.`,
+      'Make one with: node -p "crypto.randomBytes(32).toString(\'base64\')"',
+    ),
+  noLogin: (variable: string, target: string) =>
+    make(
+      'CONFIG',
+      `There is no login for target ${target}.`,
+      `The variable ${variable} is not set.`,
+      `Set ${variable} and its password (or password file), or the connection string, in the environment.`,
+    ),
+  engineMissing: (target: string, engine: string) =>
+    make(
+      'CONFIG',
+      `Target ${target} needs the engine ${engine}, which this version cannot open yet.`,
+      'The engines built so far are pglite and postgres.',
+      'Choose another target with --target.',
+    ),
+  embeddedDamaged: (path: string, cause: unknown) =>
+    make(
+      'CONFIG',
+      `The embedded database cannot be opened: ${path}`,
+      'It has no readable PG_VERSION file: the folder was damaged or is no database.',
+      'It holds sample data only. Move the folder away; the next command makes a new one.',
+      { cause },
+    ),
+  embeddedVersion: (path: string, found: string, needed: string) =>
+    make(
+      'CONFIG',
+      `The embedded database was made by another version: ${path}`,
+      `It was made by PostgreSQL ${found}; the installed engine is PostgreSQL ${needed}.`,
+      'It holds sample data only. Move the folder away; the next command makes a new one.',
+    ),
+
+  // --- the guard ---------------------------------------------------------------------------------------------
+  unknownTarget: (name: string, known: readonly string[], near: string | undefined, path: string) =>
+    make(
+      'GUARD_TARGET_UNKNOWN',
+      `There is no target ${JSON.stringify(name)}.`,
+      `Known targets: ${known.join(', ')} (in ${path}).`,
+      near === undefined ? 'Choose one with --target NAME.' : `Did you mean ${near}?`,
+    ),
+  runtimeIsProduction: (variable: string, value: string) =>
+    make(
+      'GUARD_PRODUCTION',
+      'This toolkit does not run in production.',
+      `${variable} is ${JSON.stringify(value)}.`,
+      'Production gets its changes as a reviewed SQL bundle. If this is not production, correct the variable.',
+    ),
+  environmentRefused: (target: string, environment: string, allowed: readonly string[]) =>
+    make(
+      'GUARD_PRODUCTION',
+      `Target ${target} is not for this toolkit.`,
+      `Its environment is ${JSON.stringify(environment)}; allowed are ${allowed.join(', ')}. Unknown is production.`,
+      'Choose another target with --target NAME, or correct its environment in the list of targets.',
+    ),
+  protectedName: (target: string, role: string, kind: string, name: string) =>
+    make(
+      'GUARD_PROTECTED',
+      `Target ${target} leads to a protected ${kind}: ${name}.`,
+      `Its ${role} connection names it, and production names are refused whatever the environment says.`,
+      'Choose a target whose database is not production (KSESSIONS_DEV, for example).',
+    ),
+  anotherDatabase: (target: { name: string }, role: string, answer: DatabaseIds) =>
+    make(
+      'GUARD_IDENTITY',
+      `The ${role} connection of target ${target.name} reached another database.`,
+      `The server says it is ${whoIs(answer)}, which is not what the target names.`,
+      'Check server, port and database of the target; a proxy, alias or DNS entry may lead elsewhere.',
+    ),
+  anotherServer: (target: string, role: string, expected: string, actual: string) =>
+    make(
+      'GUARD_IDENTITY',
+      `The ${role} connection of target ${target} reached another server.`,
+      `The server calls itself ${actual}; the target says serverName ${expected}.`,
+      'Check where the server name leads (DNS, aliases, port forwarding).',
+    ),
+  noIdentity: () =>
+    make(
+      'GUARD_IDENTITY',
+      'The server did not say who it is.',
+      'It gave no answer to the question for its identity, and unknown is refused.',
+      'Check that a PostgreSQL or SQL Server of a supported version listens there.',
+    ),
+  movedUnderneath: (expected: DatabaseIds, actual: DatabaseIds) =>
+    make(
+      'GUARD_IDENTITY',
+      'The connection is no longer the database it was permitted for.',
+      `Permitted: ${whoIs(expected)}. Now: ${whoIs(actual)}.`,
+      'Nothing was written. Find out what moved the connection, then run the command again.',
+    ),
+  searchPathMoved: (expected: string, actual: string) =>
+    make(
+      'GUARD_IDENTITY',
+      'The connection is no longer set up as it was.',
+      `search_path was set to ${expected} and is now ${JSON.stringify(actual)}.`,
+      'Nothing was written. A pooler between the toolkit and the server is a usual cause: connect directly.',
+    ),
+  notEnrolled: (target: string, id: DatabaseIds) =>
+    make(
+      'GUARD_NOT_ENROLLED',
+      `This database is not enrolled as target ${target}.`,
+      `${whoIs(id)} has no row in canvas.Environment.`,
+      `If it really is ${target}, run: npx zx scripts/enrol.mjs --target ${target}`,
+    ),
+  markerDiffers: (target: string, differences: readonly string[]) =>
+    make(
+      'GUARD_MARKER',
+      `This database is marked as something else than target ${target}.`,
+      `${differences.join('; ')}. A copy, a restore, a rename or an edit does that.`,
+      `If this move was meant, enrol again: npx zx scripts/enrol.mjs --target ${target}`,
+    ),
+  markedAsProduction: (target: string, environment: string) =>
+    make(
+      'GUARD_MARKER',
+      `This database cannot be enrolled as target ${target}.`,
+      `Its mark says environment ${JSON.stringify(environment)}, and such a mark refuses for ever.`,
+      'Use the SQL bundle for production.',
+    ),
+  enrolmentNotConfirmed: (target: string, database: string) =>
+    make(
+      'GUARD_MARKER',
+      `Enrolment as ${target} was not confirmed.`,
+      `The server calls the database ${database}; the name given is another.`,
+      `If that is the right database: npx zx scripts/enrol.mjs --target ${target} --confirm ${database}`,
+    ),
+
+  // --- the connection ------------------------------------------------------------------------------------------
+  unreachable: (place: Place, code: string, cause: unknown) =>
+    make(
+      'UNREACHABLE',
+      'The database cannot be reached.',
+      `${whereIs(place)} failed with ${code}.`,
+      'Check that the server runs and that this machine may reach that port.',
+      { cause },
+    ),
+  timedOut: (place: Place, code: string, cause: unknown) =>
+    make(
+      'TIMEOUT',
+      'The database did not answer in time.',
+      `${whereIs(place)} failed with ${code}.`,
+      'Look for a long-running transaction that blocks it, then run the command again.',
+      { cause },
+    ),
+  locked: (place: Place, cause: unknown) =>
+    make(
+      'LOCKED',
+      'Another run has the lock.',
+      `${whereIs(place)} waited ${place.waitMs / 1000} s for it.`,
+      'Let the other run end, then try again; --wait SECONDS waits longer.',
+      { cause },
+    ),
+  loginRefused: (place: Place, code: string, cause: unknown) =>
+    make(
+      'CONFIG',
+      'The server refused the login.',
+      `${whereIs(place)} failed with ${code}.`,
+      'Check user and password in the environment; the password is never shown.',
+      { cause },
+    ),
+  noSuchDatabase: (place: Place, code: string, cause: unknown) =>
+    make(
+      'CONFIG',
+      'The server has no such database.',
+      `${whereIs(place)} failed with ${code}.`,
+      'Check the database name of the target.',
+      { cause },
+    ),
+  notGranted: (place: Place, code: string, cause: unknown) =>
+    make(
+      'CONFIG',
+      'The login may not do that.',
+      `${whereIs(place)} failed with ${code}.`,
+      'Grant what is missing: read and write on schema canvas, SELECT on schema dbo.',
+      { cause },
+    ),
+  missingObject: (place: Place, code: string, cause: unknown) =>
+    make(
+      'CONFIG',
+      'A table or column that is needed is not there.',
+      `${whereIs(place)} failed with ${code}.`,
+      'Check that the source database is KSESSIONS (tables in schema dbo); run with --verbose for its name.',
+      { cause },
+    ),
+  conflict: (place: Place, code: string, cause: unknown) =>
+    make(
+      'CONFLICT',
+      'Another run changed the same rows first.',
+      `${whereIs(place)} refused the write with ${code}. Nothing was written.`,
+      'Run the command again.',
+      { cause },
+    ),
+
+  // --- migrations ----------------------------------------------------------------------------------------------
+  migrationsPending: (target: string, names: readonly string[]) =>
+    make(
+      'MIGRATIONS_PENDING',
+      `The schema of target ${target} is not up to date.`,
+      `Pending: ${names.join(', ')}.`,
+      `Run: npm run migrate -- --target ${target}`,
+    ),
+  migrationMissing: (name: string) =>
+    make(
+      'MIGRATION_EDITED',
+      `The applied migration ${name} has no file.`,
+      'The database says that it was applied; the folder migrations/ does not have it.',
+      'Bring the file back from version control. Applied migrations are history.',
+    ),
+  migrationEdited: (name: string) =>
+    make(
+      'MIGRATION_EDITED',
+      `The applied migration ${name} was edited.`,
+      'Its checksum is not the one that was recorded when it ran.',
+      'Bring the file back from version control and put the change into a new migration.',
+    ),
+  migrationLate: (name: string, newest: string) =>
+    make(
+      'MIGRATION_EDITED',
+      `The migration ${name} comes late.`,
+      `It is older than ${newest}, which was applied already.`,
+      'Give the file a newer timestamp.',
+    ),
+  migrationFailed: (name: string, cause: unknown) =>
+    make(
+      'DATA_NOT_READY',
+      `The migration ${name} could not be applied; the database is as it was before it.`,
+      serverMessage(cause),
+      'Mend what the line above names, then run npm run migrate again.',
+      { cause },
+    ),
+  seedRefused: (environment: string) =>
+    make(
+      'GUARD_PRODUCTION',
+      'Sample rows are for embedded and test targets only.',
+      `This target's environment is ${environment}.`,
+      'Nothing was written.',
+    ),
+
+  // --- host sessions -------------------------------------------------------------------------------------------
+  sessionNotFound: (ksessionsId: number, source: string) =>
+    make(
+      'SESSION_NOT_FOUND',
+      `There is no KSESSIONS session ${ksessionsId}.`,
+      `dbo.Sessions of ${source} has no row with that SessionID.`,
+      'Check the number: it is the KSESSIONS id, not the canvas session id. Nothing was done.',
+      { ksessionsId },
+    ),
+  noTranscripts: (ksessionsId: number, title: string) =>
+    make(
+      'NO_TRANSCRIPTS',
+      `KSESSIONS session ${ksessionsId} has no transcript.`,
+      `"${title}" has no row in dbo.SessionTranscripts, so there is nothing to host.`,
+      'Add its transcript in KSESSIONS first. Nothing was done.',
+      { ksessionsId },
+    ),
+  alreadyThere: (ksessionsId: number, fingerprint: string) =>
+    make(
+      'CONFLICT',
+      `KSESSIONS session ${ksessionsId} already has a live host GUID.`,
+      `Its fingerprint is ${fingerprint}, and --if-exists fail was given.`,
+      'Use --if-exists rotate to replace it or --if-exists keep to leave it.',
+      { ksessionsId },
+    ),
+  notConfirmed: (ksessionsId: number) =>
+    make(
+      'CONFLICT',
+      `The live host GUID of KSESSIONS session ${ksessionsId} was left as it is.`,
+      'Replacing it was not confirmed.',
+      'Answer yes, or give --if-exists rotate.',
+      { ksessionsId },
+    ),
+  changedMeanwhile: (ksessionsId: number) =>
+    make(
+      'CONFLICT',
+      `The host GUID of KSESSIONS session ${ksessionsId} changed while the question was open.`,
+      'What was confirmed is not what would be replaced. Nothing was written.',
+      'Run the command again.',
+      { ksessionsId },
+    ),
+  notDelivered: (ksessionsId: number, operationId: string, cause: unknown) =>
+    make(
+      'TIMEOUT',
+      `The host GUID could not be handed over, so nothing was changed.`,
+      `Writing it out failed: ${systemCode(cause)}. A GUID printed by operation ${operationId} is void.`,
+      'An earlier GUID still works. Mend the output (a full disk, a closed pipe), then run the command again.',
+      { ksessionsId, operationId, cause },
+    ),
+  outExists: (path: string) =>
+    make('USAGE', `The file ${path} exists.`, '--out never overwrites a file.', 'Name a new file. Nothing was done.'),
+  notCommitted: (ksessionsId: number, operationId: string, cause: ToolkitError) =>
+    make(
+      cause.code,
+      `${cause.message} The host GUID of operation ${operationId} is void.`,
+      cause.why,
+      `An earlier GUID still works. ${cause.hint}`,
+      { ksessionsId, operationId, cause },
+    ),
+  outcomeUnknown: (ksessionsId: number, operationId: string, cause: unknown) =>
+    make(
+      'OUTCOME_UNKNOWN',
+      `It is not known whether operation ${operationId} was committed.`,
+      'The connection was lost at COMMIT and the database could not be asked since.',
+      'Keep the printed GUID and the earlier one. When the database answers again, run: ' +
+        `npx zx scripts/audit.mjs ${ksessionsId} - the printed GUID is valid if the operation is listed.`,
+      { ksessionsId, operationId, cause },
+    ),
+  notReadBack: (ksessionsId: number, operationId: string) =>
+    make(
+      'INTERNAL',
+      `What was written for KSESSIONS session ${ksessionsId} does not read back as written.`,
+      `Operation ${operationId} was committed, but another statement finds other values.`,
+      'Do not use the printed GUID. Run: npm run verify',
+      { ksessionsId, operationId },
+    ),
+  partial: (failed: number, total: number) =>
+    make(
+      'PARTIAL',
+      `${failed} of ${total} ids failed.`,
+      'Each failure is told above, with its id.',
+      'Mend the causes and run the command again for those ids.',
+    ),
+
+  // --- the rest ------------------------------------------------------------------------------------------------
+  interrupted: () =>
+    make('INTERRUPTED', 'Interrupted.', 'A signal asked the command to end.', 'Nothing more was written.'),
+  noTerminal: (option: string) =>
+    make('USAGE', 'A question would have to be asked.', 'There is no terminal to ask on.', `Give ${option} instead.`),
+  internal: (cause: unknown) =>
+    make(
+      'INTERNAL',
+      'Something failed that should not.',
+      cause instanceof Error ? `${cause.name}: ${firstLine(cause.message)}` : String(cause),
+      'Run the command again with --verbose and report what it prints.',
+      { cause },
+    ),
+} as const;
+
+function systemCode(cause: unknown): string {
+  const code = (cause as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : cause instanceof Error ? firstLine(cause.message) : String(cause);
+}
+
+/** Knex puts the statement before the server's own sentence ("… - sentence"); only the sentence is for people. */
+function serverMessage(cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return firstLine(message.slice(message.lastIndexOf(' - ') + 1).replace(/^- /, ''));
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
+}

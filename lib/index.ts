@@ -1,1 +1,25 @@
-export {};
+/** The public API: what scripts use, and programs may. */
+export { withAccess, withOpenTarget, requireTarget, type Access, type AccessRequest } from './access';
+export { appendEvent, checkChain, readEvents } from './audit';
+export { runCommand, SHARED_OPTIONS, WRITING_OPTIONS, type CommandDefinition, type Run } from './cli/command';
+export { confirm, isTerminal } from './cli/confirm';
+export { forEachId, openOutput } from './cli/output';
+export * as render from './cli/render';
+export { fileSink, streamSink, type Sink } from './cli/streams';
+export { actorOf, parseExpiry, parseIds, parseSeconds, parseText } from './cli/words';
+export { readSettings, type Settings } from './config/settings';
+export { explain, withDatabase, withTransaction } from './engines/database';
+export { EXIT_OF, faults, ToolkitError, type Code } from './errors';
+export { HostGuid } from './hosts/credential';
+export {
+  planProvision,
+  previewProvision,
+  provision,
+  type HandOver,
+  type Outcome,
+  type ProvisionPlan,
+  type ProvisionRequest,
+  type Receipt,
+} from './hosts/provision';
+export { enrol, readMarker, requirePermit } from './migrations/enrol';
+export { migrateLatest, pendingMigrations } from './migrations/run';

@@ -1,0 +1,87 @@
+/** From settings to a permitted, ready database: the one path every script takes. */
+import { readLogins } from './config/credentials';
+import { readKeys, type KeyRing } from './config/keys';
+import type { Settings } from './config/settings';
+import { chooseTarget, type Target } from './config/targets';
+import { withDatabase, withTransaction, type Database } from './engines/database';
+import { faults } from './errors';
+import { assertAllowed, type Permit } from './guard/guard';
+import { enrol, readMarker, requirePermit } from './migrations/enrol';
+import { migrateLatest, pendingMigrations } from './migrations/run';
+import { hasTable } from './migrations/schema';
+import { seed } from '../seeds/ksessions_samples';
+
+export interface AccessRequest {
+  readonly settings: Settings;
+  /** How long to wait for a lock, in milliseconds. */
+  readonly waitMs: number;
+  readonly actor: string;
+  /** Told once both connections have named themselves, before any work. */
+  readonly onOpen: (database: Database) => void;
+  /** Told what the embedded target does by itself on first use. */
+  readonly onNotice: (text: string) => void;
+}
+
+/** What a use case needs. */
+export interface Access {
+  readonly database: Database;
+  readonly permit: Permit;
+  readonly keys: KeyRing;
+}
+
+/** The target the settings name, if the guard lets it be dialled at all. @throws ToolkitError CONFIG, GUARD_ codes */
+export function requireTarget(settings: Settings): Target {
+  const target = chooseTarget(settings);
+  assertAllowed(target, settings.runtimeEnvironments);
+  return target;
+}
+
+/**
+ * Opens the target as it is: the guard has asked who it is, nothing is prepared.
+ * @throws ToolkitError CONFIG, UNREACHABLE, TIMEOUT, LOCKED, GUARD_ codes
+ */
+export async function withOpenTarget<T>(
+  request: AccessRequest,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  const target = requireTarget(request.settings);
+  const logins = readLogins(request.settings, target);
+  return withDatabase({ target, logins, waitMs: request.waitMs }, async (database) => {
+    request.onOpen(database);
+    return work(database);
+  });
+}
+
+/**
+ * Opens the target, gets the Permit, and sees to it that the schema is up to date. The embedded target enrols,
+ * migrates and fills itself on first use; a server target never does.
+ * @throws ToolkitError as `withOpenTarget`, and GUARD_NOT_ENROLLED, GUARD_MARKER, MIGRATIONS_PENDING, MIGRATION_EDITED
+ */
+export async function withAccess<T>(request: AccessRequest, work: (access: Access) => Promise<T>): Promise<T> {
+  const target = requireTarget(request.settings);
+  const keys = readKeys(request.settings, target);
+  return withOpenTarget(request, async (database) => {
+    const permit = target.engine === 'pglite' ? await prepareEmbedded(database, request) : await requirePermit(database);
+    const pending = await pendingMigrations(database.canvas);
+    if (pending.length > 0) throw faults.migrationsPending(target.name, pending);
+    return work({ database, permit, keys });
+  });
+}
+
+/** Each step looks whether it is needed, so a killed first run is continued by the next. */
+async function prepareEmbedded(database: Database, { actor, onNotice }: AccessRequest): Promise<Permit> {
+  const { canvas } = database;
+  if ((await readMarker(canvas)) === undefined) {
+    onNotice('First use: making the embedded database (once, a few seconds).');
+    await enrol(database, canvas.admission.identity.database, actor);
+  }
+  const permit = await requirePermit(database);
+  if ((await pendingMigrations(canvas)).length > 0) {
+    await migrateLatest(database, permit, { actor, onApplied: (name) => onNotice(`Migrated: ${name}`) });
+  }
+  if (!(await hasTable(canvas, 'Sessions', 'dbo'))) {
+    await withTransaction(database, permit, 'seed', (writer) => seed(writer.sql));
+    onNotice('Loaded sample KSESSIONS rows (schema dbo).');
+  }
+  return permit;
+}

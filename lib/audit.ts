@@ -1,0 +1,178 @@
+/**
+ * The trail: appends an event in the caller's transaction, reads the chain and checks it. Each event is sealed with a
+ * keyed hash over itself and its predecessor; the head stands in the host session, so a removed tail shows too.
+ */
+import type { Reader, Writer } from './engines/database';
+import { equalSecrets, keyById, type HmacKey, type KeyRing } from './config/keys';
+
+const TABLE = 'HostSessionEvents';
+
+export type Action = 'provisioned' | 'rotated' | 'revoked' | 'expired' | 'adopted' | 'consolidated' | 'linked';
+
+/** The head of a chain: sequence and hash of its newest event; sequence 0 before the first. */
+export interface ChainHead {
+  readonly sequence: number;
+  readonly hash: string | null;
+}
+
+/** What an event says; who appends it adds sequence, predecessor, clock and key. */
+export interface EventFacts {
+  readonly operationId: string;
+  readonly hostSessionId: number;
+  readonly canvasSessionId: number;
+  readonly ksessionsId: number | null;
+  readonly action: Action;
+  readonly actor: string;
+  readonly reason: string | null;
+  readonly oldFingerprint: string | null;
+  readonly newFingerprint: string | null;
+  readonly expiresAt: Date | null;
+}
+
+/** An event as stored. */
+export interface HostSessionEvent extends EventFacts {
+  readonly sequence: number;
+  readonly occurredAt: Date;
+  readonly hashKeyId: string;
+  readonly previousHash: string | null;
+  readonly eventHash: string;
+}
+
+/**
+ * What the hash covers: every column but EventId, in this order, as JSON. The order is part of the stored format.
+ */
+function sealOf(key: HmacKey, event: Omit<HostSessionEvent, 'eventHash'>): string {
+  const covered = [
+    event.operationId, event.hostSessionId, event.canvasSessionId, event.ksessionsId, event.sequence, event.action,
+    event.actor, event.reason, event.oldFingerprint, event.newFingerprint, event.expiresAt?.toISOString() ?? null,
+    event.occurredAt.toISOString(), event.hashKeyId, event.previousHash,
+  ];
+  return key.seal('event', JSON.stringify(covered));
+}
+
+/**
+ * Appends one event.
+ * @param head the newest event of this host session, as its row says
+ * @returns the new head, which the caller stores in the host session in the same transaction
+ */
+export async function appendEvent(
+  writer: Writer,
+  key: HmacKey,
+  head: ChainHead,
+  facts: EventFacts,
+): Promise<ChainHead> {
+  const unsealed = {
+    ...facts,
+    sequence: head.sequence + 1,
+    occurredAt: writer.now,
+    hashKeyId: key.id,
+    previousHash: head.hash,
+  };
+  const eventHash = sealOf(key, unsealed);
+  await writer.table(TABLE).insert({
+    OperationId: unsealed.operationId,
+    HostSessionId: unsealed.hostSessionId,
+    SessionId: unsealed.canvasSessionId,
+    KSessionsId: unsealed.ksessionsId,
+    Sequence: unsealed.sequence,
+    Action: unsealed.action,
+    Actor: unsealed.actor,
+    Reason: unsealed.reason,
+    OldFingerprint: unsealed.oldFingerprint,
+    NewFingerprint: unsealed.newFingerprint,
+    ExpiresAt: unsealed.expiresAt,
+    OccurredAt: unsealed.occurredAt,
+    HashKeyId: unsealed.hashKeyId,
+    PreviousHash: unsealed.previousHash,
+    EventHash: eventHash,
+  });
+  return { sequence: unsealed.sequence, hash: eventHash };
+}
+
+/** The events of one host session, oldest first. */
+export async function readEvents(reader: Reader, hostSessionId: number): Promise<HostSessionEvent[]> {
+  const rows = await reader.from('canvas', TABLE).where({ HostSessionId: hostSessionId }).orderBy('Sequence');
+  return rows.map(toEvent);
+}
+
+/** Up to `count` events of one host session, newest first, from a sequence number downwards. */
+export async function readNewestEvents(
+  reader: Reader,
+  hostSessionId: number,
+  sequence: number,
+  count: number,
+): Promise<HostSessionEvent[]> {
+  const rows = await reader
+    .from('canvas', TABLE)
+    .where({ HostSessionId: hostSessionId })
+    .where('Sequence', '<=', sequence)
+    .orderBy('Sequence', 'desc')
+    .limit(count);
+  return rows.map(toEvent);
+}
+
+/** The event of one operation, if it was committed. @param operationId as printed */
+export async function findEvent(reader: Reader, operationId: string): Promise<HostSessionEvent | undefined> {
+  const rows = await reader.from('canvas', TABLE).where({ OperationId: operationId }).orderBy('EventId', 'desc').limit(1);
+  return rows[0] === undefined ? undefined : toEvent(rows[0]);
+}
+
+function toEvent(row: Record<string, unknown>): HostSessionEvent {
+  const textOrNull = (column: string) => (row[column] === null ? null : String(row[column]));
+  return {
+    operationId: String(row['OperationId']).toLowerCase(),
+    hostSessionId: Number(row['HostSessionId']),
+    canvasSessionId: Number(row['SessionId']),
+    ksessionsId: row['KSessionsId'] === null ? null : Number(row['KSessionsId']),
+    sequence: Number(row['Sequence']),
+    action: String(row['Action']) as Action,
+    actor: String(row['Actor']),
+    reason: textOrNull('Reason'),
+    oldFingerprint: textOrNull('OldFingerprint'),
+    newFingerprint: textOrNull('NewFingerprint'),
+    expiresAt: row['ExpiresAt'] as Date | null,
+    occurredAt: row['OccurredAt'] as Date,
+    hashKeyId: String(row['HashKeyId']),
+    previousHash: textOrNull('PreviousHash'),
+    eventHash: String(row['EventHash']),
+  };
+}
+
+/** A chain that holds, or the first place where it does not. */
+export type ChainState =
+  | { readonly holds: true; readonly events: number }
+  | { readonly holds: false; readonly sequence: number; readonly why: string };
+
+/**
+ * Checks a whole chain: no gap, every predecessor, every seal, and the head.
+ * @param head what the host session's row says is the newest event; undefined when that row is gone
+ */
+export function checkChain(
+  events: readonly HostSessionEvent[],
+  head: ChainHead | undefined,
+  keys: KeyRing,
+): ChainState {
+  let previous: string | null = null;
+  for (const [index, event] of events.entries()) {
+    const fault = faultOf(event, index + 1, previous, keys);
+    if (fault !== undefined) return { holds: false, sequence: event.sequence, why: fault };
+    previous = event.eventHash;
+  }
+  if (head !== undefined && (head.sequence !== events.length || head.hash !== previous)) {
+    return { holds: false, sequence: head.sequence, why: 'the host session points to another newest event' };
+  }
+  return { holds: true, events: events.length };
+}
+
+function faultOf(
+  event: HostSessionEvent,
+  sequence: number,
+  previous: string | null,
+  keys: KeyRing,
+): string | undefined {
+  if (event.sequence !== sequence) return `event ${sequence} is missing`;
+  if (event.previousHash !== previous) return 'it does not follow the event before it';
+  const key = keyById(keys, event.hashKeyId);
+  if (key === undefined) return `its key ${event.hashKeyId} is not configured`;
+  return equalSecrets(sealOf(key, event), event.eventHash) ? undefined : 'its seal does not match what it says';
+}

@@ -1,0 +1,202 @@
+/** A command defined once: the words it takes, and the one place that catches, prints and sets the exit code. */
+import { basename } from 'node:path';
+import yargs, { type Options } from 'yargs';
+import { readSettings, type Settings } from '../config/settings';
+import { faults, ToolkitError } from '../errors';
+import { packageVersion } from '../migrations/run';
+import { errorJson, errorText, jsonLine } from './render';
+import { streamSink } from './streams';
+
+/** Parsed words: strings stay strings, whatever they look like. */
+export interface Words {
+  readonly positionals: readonly string[];
+  /** The value of a string option, or undefined. */
+  text(option: string): string | undefined;
+  /** Whether a flag is set. */
+  flag(option: string): boolean;
+}
+
+/** What a command gets to work with. */
+export interface Run {
+  readonly words: Words;
+  readonly settings: Settings;
+  /** The result: stdout. */
+  readonly print: (text: string) => Promise<void>;
+  /** Progress and notices: stderr. */
+  readonly notice: (text: string) => void;
+  /** An error of one of many ids, told as it happens. */
+  readonly report: (error: unknown) => Promise<ToolkitError>;
+}
+
+export interface CommandDefinition {
+  /** File name of the script, for usage texts. */
+  readonly script: string;
+  readonly summary: string;
+  /** The positional words as usage shows them, or '' where there are none. */
+  readonly positionals: string;
+  readonly options: Readonly<Record<string, Options>>;
+  readonly examples: readonly (readonly [string, string])[];
+  readonly run: (run: Run) => Promise<void>;
+}
+
+/** Options that every command shares. */
+export const SHARED_OPTIONS = {
+  target: { type: 'string', describe: 'Name in the list of targets (else CANVAS_TARGET, else its default)' },
+  json: { type: 'boolean', describe: 'One JSON object per id, one per line, on stdout' },
+  quiet: { type: 'boolean', describe: 'Only the result itself on stdout' },
+  color: { type: 'boolean', default: true, describe: 'Colours; --no-color and NO_COLOR turn them off' },
+  verbose: { type: 'boolean', describe: 'Causes and stack traces of errors' },
+} as const satisfies Record<string, Options>;
+
+/** Options of the commands that write. */
+export const WRITING_OPTIONS = {
+  'dry-run': { type: 'boolean', describe: 'Every read, check and guard; print the plan; write nothing' },
+  'created-by': { type: 'string', describe: 'Who does this (else the user of the operating system)' },
+  reason: { type: 'string', describe: 'Why, for the audit trail' },
+  wait: { type: 'string', default: '30', describe: 'Seconds to wait for a lock' },
+} as const satisfies Record<string, Options>;
+
+/**
+ * Runs a command for this process: parses, works, and sets the exit code. Never throws.
+ * @param definition the command
+ */
+export async function runCommand(definition: CommandDefinition): Promise<void> {
+  const words = wordsAfterScript(definition.script);
+  // Known before parsing, so that a usage error too comes in the form that was asked for.
+  const isJson = words.includes('--json');
+  const isVerbose = words.includes('--verbose');
+  const report = (error: unknown) => printError(error, isJson, isVerbose);
+  const release = listenForInterrupts(isJson);
+  try {
+    const parsed = await parse(definition, words);
+    if (parsed !== undefined) {
+      await definition.run({
+        words: parsed,
+        settings: readSettings(process.env, { target: parsed.text('target') }),
+        print: (text) => streamSink(process.stdout).write(text),
+        notice: (text) => void process.stderr.write(text),
+        report,
+      });
+    }
+    process.exitCode ??= 0;
+  } catch (error) {
+    process.exitCode = (await report(error)).exit;
+  } finally {
+    release();
+  }
+}
+
+/** Under zx, argv is [node, zx, script, words…]; under node it is [node, script, words…]. */
+function wordsAfterScript(script: string): string[] {
+  const index = process.argv.findIndex((word, place) => place > 0 && basename(word) === script);
+  return process.argv.slice(index + 1);
+}
+
+async function parse(definition: CommandDefinition, words: readonly string[]): Promise<Words | undefined> {
+  const options = { ...SHARED_OPTIONS, ...definition.options };
+  refuseValuesOfFlags(words, options);
+  let printed: string | undefined;
+  const parser = yargs([])
+    .scriptName(`npx zx scripts/${definition.script}`)
+    .usage(`$0 ${definition.positionals}\n\n${definition.summary}`)
+    .options(options)
+    .example(definition.examples.map(([line, what]) => [line, what] as [string, string]))
+    .version(packageVersion())
+    .help()
+    .locale('en')
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .strictOptions()
+    .exitProcess(false)
+    .parserConfiguration({
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'duplicate-arguments-array': true,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'short-option-groups': false,
+      'boolean-negation': true,
+    })
+    .fail((message: string | undefined, error: Error | undefined) => {
+      throw faults.usage(message ?? error?.message ?? 'The command line was not understood.', 'Nothing was done.');
+    });
+  const parsed = (await parser.parse([...words], {}, (_error, _argv, output) => {
+    printed = output === '' ? undefined : output;
+  })) as Record<string, unknown>;
+  if (printed !== undefined) {
+    await streamSink(process.stdout).write(`${printed}\n`);
+    return undefined;
+  }
+  return toWords(parsed, options, definition);
+}
+
+/** yargs reads `--dry-run=no` as a dry run that is off; a flag takes no value here. */
+function refuseValuesOfFlags(words: readonly string[], options: Readonly<Record<string, Options>>): void {
+  const end = words.indexOf('--');
+  for (const word of end < 0 ? words : words.slice(0, end)) {
+    // yargs would take the digits of a negative number for options.
+    if (/^-\d/.test(word)) throw faults.badId(word);
+    const [, name] = /^--(?:no-)?([^=]+)=/.exec(word) ?? [];
+    if (name !== undefined && (options[name]?.type === 'boolean' || ['help', 'version'].includes(name))) {
+      throw faults.usage(`--${name} takes no value.`, `${JSON.stringify(word)} could be read both ways.`, `Write --${name} or leave it out.`);
+    }
+    if (/^--no-/.test(word) && word !== '--no-color') {
+      throw faults.usage(`Unknown option ${word}.`, 'Only --no-color begins with --no-.');
+    }
+  }
+}
+
+function toWords(
+  parsed: Record<string, unknown>,
+  options: Readonly<Record<string, Options>>,
+  definition: CommandDefinition,
+): Words {
+  const positionals = (parsed['_'] as unknown[]).map(String);
+  if (definition.positionals === '' && positionals.length > 0) {
+    throw faults.usage(`Unknown word ${JSON.stringify(positionals[0])}.`, `${definition.script} takes options only.`);
+  }
+  const values = new Map<string, unknown>();
+  for (const [name, { type, default: fallback }] of Object.entries(options)) {
+    const value = parsed[name];
+    if (Array.isArray(value)) throw faults.usage(`--${name} is given twice.`, 'Which one is meant cannot be known.');
+    if (type === 'string' && value === '') throw faults.usage(`--${name} has no value.`, 'It takes one.');
+    values.set(name, value ?? fallback);
+  }
+  return {
+    positionals,
+    text: (option) => values.get(option) as string | undefined,
+    flag: (option) => values.get(option) === true,
+  };
+}
+
+/** @returns the error in our words, after printing it */
+async function printError(error: unknown, isJson: boolean, isVerbose: boolean): Promise<ToolkitError> {
+  const known = error instanceof ToolkitError ? error : faults.internal(error);
+  if (isJson) await streamSink(process.stdout).write(jsonLine(errorJson(known))).catch(() => undefined);
+  process.stderr.write(errorText(known));
+  if (isVerbose) process.stderr.write(`${causes(known).join('\n  caused by ')}\n`);
+  return known;
+}
+
+function causes(error: unknown): string[] {
+  if (!(error instanceof Error)) return [];
+  return [error.stack ?? error.message, ...causes(error.cause)];
+}
+
+/**
+ * Ctrl-C ends the command at once: a server rolls back what was not committed, and the embedded engine survives being
+ * killed. Whether a GUID that was printed holds cannot be known then, and the message says so.
+ */
+function listenForInterrupts(isJson: boolean): () => void {
+  const end = () => {
+    const error = faults.interrupted();
+    if (isJson) process.stdout.write(jsonLine(errorJson(error)));
+    process.stderr.write(errorText(error));
+    process.exit(error.exit);
+  };
+  process.on('SIGINT', end);
+  process.on('SIGTERM', end);
+  return () => {
+    process.off('SIGINT', end);
+    process.off('SIGTERM', end);
+  };
+}

@@ -1,0 +1,161 @@
+/** Results as people and programs read them. Both ids always stand there, labelled. */
+import type { Database } from '../engines/database';
+import type { ToolkitError } from '../errors';
+import type { Outcome, ProvisionPlan, Receipt } from '../hosts/provision';
+
+/** Version of the JSON lines; a field that changes its meaning changes it. */
+const SCHEMA = 'canvas-host/1';
+
+export const SAMPLE_DATA = 'This is sample data in the embedded database; the GUID opens nothing else.';
+
+/** One JSON object, one line. */
+export const jsonLine = (value: object) => `${JSON.stringify(value)}\n`;
+
+/** Where we are, in the words of the database itself (I-09): both connections. */
+export function banner({ target, canvas, source }: Database): string {
+  const name = (reader: typeof canvas) => {
+    const { database, server, serverId, databaseId } = reader.admission.identity;
+    return `${database} on ${server} (ids ${serverId}/${databaseId})`;
+  };
+  const sample = target.engine === 'pglite' ? ', sample data' : '';
+  return (
+    `target     ${target.name} (${target.environment}${sample})\n` +
+    `canvas     ${name(canvas)}\n` +
+    `KSESSIONS  ${name(source)}\n`
+  );
+}
+
+/** The target as every JSON object carries it. */
+function targetJson({ target, canvas }: Database) {
+  const { server, database } = canvas.admission.identity;
+  const sample = target.engine === 'pglite' ? { sampleData: true } : {};
+  return { name: target.name, engine: target.engine, server, database, environment: target.environment, ...sample };
+}
+
+/** One provisioned, rotated or kept session. @param hostGuid null where none is shown */
+export function receiptJson(database: Database, receipt: Receipt, hostGuid: string | null): object {
+  return {
+    schema: SCHEMA,
+    status: receipt.status,
+    target: targetJson(database),
+    ksessionsId: receipt.session.ksessionsId,
+    canvasSessionId: receipt.canvasSessionId,
+    hostSessionId: receipt.hostSessionId,
+    title: receipt.session.title,
+    transcripts: receipt.session.transcripts,
+    hostGuid,
+    fingerprint: receipt.fingerprint,
+    createdBy: receipt.createdBy,
+    reason: receipt.reason,
+    expiresAt: receipt.expiresAt?.toISOString() ?? null,
+    operationId: receipt.operationId,
+    at: receipt.at.toISOString(),
+  };
+}
+
+/** What a dry run found it would do. */
+export function planJson(database: Database, plan: ProvisionPlan): object {
+  return {
+    schema: SCHEMA,
+    status: 'dry-run',
+    action: plan.action,
+    target: targetJson(database),
+    ksessionsId: plan.session.ksessionsId,
+    canvasSessionId: plan.canvasSessionId,
+    hostSessionId: plan.live?.hostSessionId ?? null,
+    title: plan.session.title,
+    transcripts: plan.session.transcripts,
+    hostGuid: null,
+    fingerprint: plan.live?.fingerprint ?? null,
+    expiresAt: plan.expiresAt?.toISOString() ?? null,
+  };
+}
+
+/** An error, for programs. */
+export function errorJson(error: ToolkitError): object {
+  return {
+    schema: SCHEMA,
+    status: 'error',
+    code: error.code,
+    exit: error.exit,
+    ...(error.ksessionsId === undefined ? {} : { ksessionsId: error.ksessionsId }),
+    ...(error.operationId === undefined ? {} : { operationId: error.operationId }),
+    message: error.message,
+    why: error.why,
+    hint: error.hint,
+  };
+}
+
+/** An error, for people: what, why or where, what to do. */
+export function errorText(error: ToolkitError): string {
+  return `${error.code}: ${error.message}\n  ${error.why}\n  ${error.hint}\n`;
+}
+
+const rows = (pairs: readonly (readonly [string, string | number | null])[]) =>
+  pairs.map(([label, value]) => `${label.padEnd(20)}${value ?? '-'}\n`).join('');
+
+/** The block that carries the GUID; it is printed before the commit, and the line after it says that it holds. */
+export function receiptText(receipt: Receipt, hostGuid: string | null, out?: string): string {
+  const elsewhere = receipt.status === 'kept' ? '(unchanged; it was shown once, when it was made)' : `written to ${out}`;
+  return rows([
+    ['KSESSIONS id', receipt.session.ksessionsId],
+    ['Title', receipt.session.title],
+    ['Transcripts', receipt.session.transcripts],
+    ['Canvas session id', receipt.canvasSessionId],
+    ['Host session id', receipt.hostSessionId],
+    ['Expires', receipt.expiresAt?.toISOString() ?? 'never'],
+    ['Fingerprint', receipt.fingerprint],
+    ['Host GUID', hostGuid ?? elsewhere],
+  ]);
+}
+
+/** The line after the commit and the look back. */
+export function doneText(outcome: Outcome): string {
+  const { status, session, isSuperseded } = outcome;
+  if (status === 'kept') return `Kept: KSESSIONS ${session.ksessionsId} has a live host GUID; nothing was changed.\n`;
+  if (isSuperseded) {
+    return `Committed, and replaced since by another run: this GUID of KSESSIONS ${session.ksessionsId} is void again.\n`;
+  }
+  const verb = status === 'rotated' ? 'Rotated' : 'Provisioned';
+  return `${verb}: committed and read back. The host GUID is shown this once; only its hash is stored.\n`;
+}
+
+/** What a person is asked about. */
+export function liveText({ session, live }: ProvisionPlan): string {
+  const since = (live?.updatedAt ?? live?.createdAt)?.toISOString() ?? 'unknown';
+  return (
+    `KSESSIONS ${session.ksessionsId} "${session.title}" has a live host GUID: made by ${live?.createdBy ?? 'unknown'}, ` +
+    `in use since ${since}, fingerprint ${live?.fingerprint ?? 'not recorded'}.\n` +
+    'A host who uses it will be locked out.\n'
+  );
+}
+
+/** Whose credential ended. Goes to stderr: a live host may just have been locked out. */
+export function replacedText(outcome: Outcome): string | undefined {
+  const { replaced, replacedActor, session } = outcome;
+  if (replaced === undefined) return undefined;
+  return (
+    `The earlier host GUID of KSESSIONS ${session.ksessionsId} stopped working: made by ${replacedActor ?? 'unknown'}, ` +
+    `in use since ${replaced.since.toISOString()}, fingerprint ${replaced.fingerprint ?? 'not recorded'}.\n`
+  );
+}
+
+/** A dry run, for people. */
+export function planText(plan: ProvisionPlan): string {
+  const action = {
+    provision: 'make a first host GUID',
+    rotate: 'replace the live host GUID',
+    keep: 'keep the live host GUID',
+  }[plan.action];
+  return (
+    rows([
+      ['KSESSIONS id', plan.session.ksessionsId],
+      ['Title', plan.session.title],
+      ['Transcripts', plan.session.transcripts],
+      ['Canvas session id', plan.canvasSessionId ?? 'would be made'],
+      ['Host session id', plan.live?.hostSessionId ?? 'would be made'],
+      ['Expires', plan.expiresAt?.toISOString() ?? 'never'],
+      ['Would', action],
+    ]) + 'Dry run: nothing was written and no GUID was made.\n'
+  );
+}

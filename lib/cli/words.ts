@@ -1,0 +1,95 @@
+/** What was typed, to values: ids, durations, whole seconds. Strict: what is not understood is refused. */
+import { userInfo } from 'node:os';
+import { DateTime, Duration } from 'luxon';
+import { faults } from '../errors';
+
+/** dbo.Sessions.SessionID is INT: above this the old tool wrapped to another session (I-37). */
+const MAX_ID = 2_147_483_647;
+
+/** More than this in one range is a slip of the fingers. */
+const MAX_RANGE = 100_000;
+
+/**
+ * KSESSIONS ids and ranges (`15`, `20-30`), each once, in the order given.
+ * @throws ToolkitError USAGE for anything that is not plain decimal digits from 1 to 2147483647
+ */
+export function parseIds(words: readonly string[]): number[] {
+  const ids = words.flatMap(parseIdWord);
+  return [...new Set(ids)];
+}
+
+function parseIdWord(word: string): number[] {
+  const range = /^(\d{1,10})-(\d{1,10})$/.exec(word);
+  if (range === null) return [parseId(word, word)];
+  const first = parseId(range[1] ?? '', word);
+  const last = parseId(range[2] ?? '', word);
+  if (last < first || last - first >= MAX_RANGE) throw faults.badId(word);
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+function parseId(digits: string, word: string): number {
+  const id = /^\d{1,10}$/.test(digits) ? Number(digits) : 0;
+  if (id < 1 || id > MAX_ID) throw faults.badId(word);
+  return id;
+}
+
+/** Units of the short form, as luxon names them. */
+const UNITS = { s: 'seconds', m: 'minutes', h: 'hours', d: 'days', w: 'weeks' } as const;
+
+/**
+ * An expiry: an ISO 8601 date or time (UTC unless it says otherwise), or a duration from now (`90d`, `12h`, `P3M`).
+ * @throws ToolkitError USAGE when it is neither, or not in the future
+ */
+export function parseExpiry(text: string, now = new Date()): Date {
+  const duration = parseDuration(text);
+  const time =
+    duration === undefined
+      ? DateTime.fromISO(text, { zone: 'utc' })
+      : DateTime.fromJSDate(now, { zone: 'utc' }).plus(duration);
+  if (!time.isValid) throw faults.badExpiry(text, 'It is neither an ISO 8601 time nor a duration.');
+  if (time.toMillis() <= now.getTime()) throw faults.badExpiry(text, 'It is not in the future.');
+  if (time.year > 9999) throw faults.badExpiry(text, 'No database column holds a year beyond 9999.');
+  return time.toJSDate();
+}
+
+function parseDuration(text: string): Duration | undefined {
+  const short = /^(\d{1,6})([smhdw])$/.exec(text);
+  if (short !== null) {
+    return Duration.fromObject({ [UNITS[short[2] as keyof typeof UNITS]]: Number(short[1]) });
+  }
+  const iso = text.startsWith('P') ? Duration.fromISO(text) : undefined;
+  return iso?.isValid === true ? iso : undefined;
+}
+
+/**
+ * Whole seconds to milliseconds.
+ * @throws ToolkitError USAGE
+ */
+export function parseSeconds(option: string, text: string, most: number): number {
+  const seconds = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(seconds <= most)) {
+    throw faults.usage(`${option} ${JSON.stringify(text)} cannot be used.`, `It takes whole seconds, at most ${most}.`);
+  }
+  return seconds * 1000;
+}
+
+/**
+ * Free text that goes into a column: no control characters, not empty, not longer than the column.
+ * @throws ToolkitError USAGE
+ */
+export function parseText(option: string, text: string, length: number): string {
+  const trimmed = text.trim();
+  if (trimmed === '') throw faults.usage(`${option} is empty.`, 'It takes a text.');
+  if (/\p{Cc}/u.test(trimmed)) {
+    throw faults.usage(`${option} holds control characters.`, 'They would garble the audit trail.');
+  }
+  if (trimmed.length > length) {
+    throw faults.usage(`${option} is too long.`, `It has ${trimmed.length} characters; the column holds ${length}.`);
+  }
+  return trimmed;
+}
+
+/** Who acts: `--created-by`, else the user of the operating system. */
+export function actorOf(createdBy: string | undefined): string {
+  return createdBy === undefined ? userInfo().username : parseText('--created-by', createdBy, 128);
+}

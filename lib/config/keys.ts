@@ -1,0 +1,177 @@
+/** HMAC keys: read from the environment or a file, never printed. The first signs, all verify. */
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { inspect } from 'node:util';
+import { faults } from '../errors';
+import { variable, type Settings } from './settings';
+import type { Target } from './targets';
+
+/** SHA-256 is 32 bytes: a shorter HMAC key is weaker than the hash (RFC 2104 section 3). */
+const MINIMUM_BYTES = 32;
+
+/**
+ * SHA-256 of the constant in the old tool's source. It is public, so it never hashes; it is recognised by its
+ * digest so that this source does not carry it too (I-38).
+ */
+const PUBLIC_LEGACY_KEY = '3482856fde14a82396ffc600b834d82f9fcd3462a15323fe1ad1d4cb7ce95d7f';
+
+/** A key that masks itself: printed, logged or serialised it shows its id only. */
+export class HmacKey {
+  readonly #secret: Buffer;
+  /** Fingerprint of the key, 16 hex digits; stored as HashKeyId. */
+  readonly id: string;
+
+  constructor(secret: Buffer) {
+    this.#secret = secret;
+    this.id = this.fingerprint('key', '');
+  }
+
+  /** Base64 of HMAC-SHA-256(key, message): the credential's stored form. */
+  hash(message: string): string {
+    return createHmac('sha256', this.#secret).update(message, 'utf8').digest('base64');
+  }
+
+  /**
+   * 16 hex digits of a keyed hash under its own label, safe to print. The label and a NUL come first, so that
+   * no fingerprint can equal part of a stored hash: the message of that is a GUID, which holds neither.
+   */
+  fingerprint(label: string, message: string): string {
+    const mac = createHmac('sha256', this.#secret);
+    return mac.update(`canvas-host/${label}/1\0${message}`, 'utf8').digest('hex').slice(0, 16);
+  }
+
+  /** Base64 of the labelled keyed hash; seals audit events. */
+  seal(label: string, message: string): string {
+    return this.hash(`canvas-host/${label}/1\0${message}`);
+  }
+
+  toJSON(): string {
+    return `[key ${this.id}]`;
+  }
+
+  toString(): string {
+    return this.toJSON();
+  }
+
+  [inspect.custom](): string {
+    return this.toJSON();
+  }
+}
+
+/** The keys of one run. */
+export interface KeyRing {
+  /** Hashes new credentials and seals new events. */
+  readonly signing: HmacKey;
+  /** All keys, the signing one first: each may verify. */
+  readonly all: readonly HmacKey[];
+}
+
+/** @returns the key with that id, or undefined */
+export function keyById(ring: KeyRing, id: string | null): HmacKey | undefined {
+  return ring.all.find((key) => key.id === id);
+}
+
+/**
+ * Constant-time comparison of two strings (the length is not a secret: hashes have one length).
+ */
+export function equalSecrets(a: string, b: string): boolean {
+  const left = Buffer.from(a, 'utf8');
+  const right = Buffer.from(b, 'utf8');
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+/**
+ * The keys for a target: from `CANVAS_HMAC_KEY`, or `CANVAS_HMAC_KEY_FILE`, one a line; the embedded target's own
+ * key follows them (and is made on first use), so that its credentials keep verifying.
+ * @throws ToolkitError CONFIG for a missing, short, repeated or public key, or a file that cannot be read
+ */
+export function readKeys(settings: Settings, target: Target): KeyRing {
+  const given = givenKeys(settings);
+  const own = target.engine === 'pglite' ? [embeddedKey(target.folder)] : [];
+  const secrets = [...given, ...own.filter((key) => !given.some((other) => other.equals(key)))];
+  const [signing, ...rest] = secrets.map((secret) => new HmacKey(secret));
+  if (signing === undefined) throw faults.noKey(target.name);
+  return { signing, all: [signing, ...rest] };
+}
+
+function givenKeys(settings: Settings): Buffer[] {
+  const inline = variable(settings.env, 'CANVAS_HMAC_KEY');
+  const file = variable(settings.env, 'CANVAS_HMAC_KEY_FILE');
+  if (inline !== undefined && file !== undefined) {
+    throw faults.twoSources('CANVAS_HMAC_KEY', 'CANVAS_HMAC_KEY_FILE');
+  }
+  if (inline !== undefined) return parseKeys(inline, 'CANVAS_HMAC_KEY');
+  if (file !== undefined) return parseKeys(readKeyFile(file), file);
+  return [];
+}
+
+function readKeyFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw faults.fileUnreadable(path, cause);
+  }
+}
+
+function parseKeys(text: string, origin: string): Buffer[] {
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/).filter((line) => line.trim() !== '');
+  if (lines.length === 0) throw faults.badKey(origin, 1, 'there is no key in it');
+  const keys = lines.map((line) => Buffer.from(line, 'utf8'));
+  keys.forEach((key, index) => assertStrong(key, origin, index + 1, keys));
+  return keys;
+}
+
+function assertStrong(key: Buffer, origin: string, line: number, keys: readonly Buffer[]): void {
+  if (createHash('sha256').update(key).digest('hex') === PUBLIC_LEGACY_KEY) {
+    throw faults.badKey(origin, line, "it is the constant of the old tool's source, which is public");
+  }
+  if (key.length < MINIMUM_BYTES) {
+    throw faults.badKey(origin, line, `it has ${key.length} bytes; at least ${MINIMUM_BYTES} are needed`);
+  }
+  if (new Set(key).size < 8) throw faults.badKey(origin, line, 'it repeats a few characters');
+  if (keys.findIndex((other) => other.equals(key)) !== line - 1) {
+    throw faults.badKey(origin, line, 'it is there twice');
+  }
+}
+
+/**
+ * The embedded target's own key. Written whole under another name and then linked, so that two first runs agree
+ * on one key and a killed one leaves none half-written.
+ */
+function embeddedKey(folder: string): Buffer {
+  const path = join(folder, 'hmac.key');
+  const existing = readIfThere(path);
+  if (existing !== undefined) return oneKey(existing, path);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  const file = openSync(temporary, 'wx', 0o600);
+  try {
+    writeSync(file, `${randomBytes(32).toString('base64')}\n`);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  try {
+    linkSync(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    unlinkSync(temporary);
+  }
+  return oneKey(readFileSync(path, 'utf8'), path);
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw faults.fileUnreadable(path, error);
+  }
+}
+
+function oneKey(text: string, path: string): Buffer {
+  const [key] = parseKeys(text, path);
+  return key as Buffer;
+}

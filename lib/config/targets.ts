@@ -1,0 +1,168 @@
+/** The allow-list: a name to a `Target`. Operators choose a name; they never give a connection string. */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { closest, distance } from 'fastest-levenshtein';
+import Ajv, { type ErrorObject } from 'ajv';
+import { faults } from '../errors';
+import type { Settings } from './settings';
+import schema from './targets.schema.json';
+
+export type EngineName = 'pglite' | 'postgres' | 'mssql';
+
+/** Names no target may use, whatever a file says. A file can add to them, never take away. */
+export const BUILT_IN_PROTECTED = ['KSESSIONS', 'KQUR'] as const;
+
+/** Where one connection goes. `credentials` is the prefix of the variables that hold user and password. */
+export interface Address {
+  readonly server: string;
+  readonly port: number;
+  readonly database: string;
+  readonly serverName: string | undefined;
+  readonly credentials: string;
+}
+
+interface Common {
+  readonly name: string;
+  /** As the file says it: the guard decides what it means, and unknown counts as production. */
+  readonly environment: string;
+  readonly protectedDatabases: readonly string[];
+  readonly protectedServers: readonly string[];
+}
+
+export interface EmbeddedTarget extends Common {
+  readonly engine: 'pglite';
+  /** Absolute folder of the embedded database, its lock and its key. */
+  readonly folder: string;
+}
+
+export interface ServerTarget extends Common {
+  readonly engine: 'postgres' | 'mssql';
+  readonly canvas: Address;
+  readonly source: Address;
+  readonly encrypt: boolean;
+  readonly trustServerCertificate: boolean;
+  /** Absolute path of a private certificate authority's PEM file. */
+  readonly ca: string | undefined;
+  readonly strict: boolean;
+  readonly legacyKey: 'verify' | undefined;
+}
+
+export type Target = EmbeddedTarget | ServerTarget;
+
+interface AddressEntry {
+  server?: string;
+  port?: number;
+  database?: string;
+  serverName?: string;
+  credentials?: string;
+}
+
+interface TargetEntry extends AddressEntry {
+  engine: EngineName;
+  environment: string;
+  path?: string;
+  encrypt?: boolean;
+  trustServerCertificate?: boolean;
+  ca?: string;
+  strict?: boolean;
+  legacyKey?: 'verify';
+  source?: AddressEntry;
+}
+
+interface TargetsFile {
+  default: string;
+  protected?: { databases?: string[]; servers?: string[] };
+  targets: Record<string, TargetEntry>;
+}
+
+const DEFAULT_PORT = { postgres: 5432, mssql: 1433 } as const;
+
+/**
+ * Reads the allow-list and picks the target the settings name.
+ * @throws ToolkitError CONFIG when the file cannot be read or breaks the schema (every fault is told at once),
+ *   GUARD_TARGET_UNKNOWN when no target has that name
+ */
+export function chooseTarget(settings: Settings): Target {
+  const file = readTargetsFile(settings.targetsFile);
+  const name = settings.targetName ?? file.default;
+  const entry = Object.hasOwn(file.targets, name) ? file.targets[name] : undefined;
+  if (entry === undefined) {
+    const known = Object.keys(file.targets);
+    throw faults.unknownTarget(name, known, nearest(name, known), settings.targetsFile);
+  }
+  return toTarget(name, entry, file, dirname(settings.targetsFile));
+}
+
+/** The known name a slip of the fingers away, if there is one. */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const candidate = closest(name.toLowerCase(), known);
+  return distance(name.toLowerCase(), candidate) <= 2 ? candidate : undefined;
+}
+
+function readTargetsFile(path: string): TargetsFile {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''));
+  } catch (cause) {
+    throw faults.targetsUnreadable(path, cause);
+  }
+  const ajv = new Ajv({ allErrors: true, strict: true, strictTypes: false, strictRequired: false });
+  const valid = ajv.compile<TargetsFile>(schema);
+  if (!valid(parsed)) throw faults.targetsInvalid(path, (valid.errors ?? []).map(sayError));
+  return parsed;
+}
+
+/** Ajv's own paths and messages, plus the word that its messages leave out. */
+function sayError(error: ErrorObject): string {
+  const params = error.params as Record<string, unknown>;
+  const extra = params['additionalProperty'] ?? params['propertyName'] ?? params['allowedValues'];
+  const detail = extra === undefined ? '' : ` (${[extra].flat().join(', ')})`;
+  return `${error.instancePath || '/'} ${error.message ?? 'is not valid'}${detail}`;
+}
+
+function toTarget(name: string, entry: TargetEntry, file: TargetsFile, folder: string): Target {
+  const common: Common = {
+    name,
+    environment: entry.environment,
+    protectedDatabases: [...BUILT_IN_PROTECTED, ...(file.protected?.databases ?? [])],
+    protectedServers: file.protected?.servers ?? [],
+  };
+  if (entry.engine === 'pglite') {
+    return { ...common, engine: 'pglite', folder: resolve(folder, entry.path ?? '.canvas') };
+  }
+  const canvas = toAddress(entry, DEFAULT_PORT[entry.engine]);
+  return {
+    ...common,
+    engine: entry.engine,
+    canvas,
+    source: sourceAddress(canvas, entry.source),
+    encrypt: entry.encrypt ?? true,
+    trustServerCertificate: entry.trustServerCertificate ?? false,
+    ca: entry.ca === undefined ? undefined : resolve(folder, entry.ca),
+    strict: entry.strict ?? false,
+    legacyKey: entry.legacyKey,
+  };
+}
+
+/** The schema requires server, database and credentials of a server target. */
+function toAddress(entry: AddressEntry, port: number): Address {
+  return {
+    server: entry.server ?? '',
+    port: entry.port ?? port,
+    database: entry.database ?? '',
+    serverName: entry.serverName,
+    credentials: entry.credentials ?? '',
+  };
+}
+
+/** What `source` leaves out is that of the target itself; another server does not inherit the server's own name. */
+function sourceAddress(canvas: Address, entry: AddressEntry = {}): Address {
+  const sameServer = entry.server === undefined || entry.server === canvas.server;
+  return {
+    server: entry.server ?? canvas.server,
+    port: entry.port ?? canvas.port,
+    database: entry.database ?? canvas.database,
+    serverName: entry.serverName ?? (sameServer ? canvas.serverName : undefined),
+    credentials: entry.credentials ?? canvas.credentials,
+  };
+}

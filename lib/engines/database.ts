@@ -1,0 +1,306 @@
+/**
+ * The only place anything is opened or closed: `withDatabase`, `withTransaction`. Every physical connection answers
+ * who it is before its first use, and what is read and what is written are two types: a `Writer` exists only inside
+ * `withTransaction`, which takes a `Permit`.
+ */
+import knexFactory, { type Knex } from 'knex';
+import type { Login } from '../config/credentials';
+import type { Target } from '../config/targets';
+import { faults, ToolkitError } from '../errors';
+import { admit, assertUnmoved, isPermit, type Admission, type Permit, type Role } from '../guard/guard';
+import { MARKER_TABLE } from '../guard/marker';
+import type { Dialect, Dial, Engine, Where } from './engine';
+import { pglite } from './pglite';
+import { postgres } from './postgres';
+
+/** What a Knex query builder offers for reading, and nothing more. */
+export interface Select extends PromiseLike<Record<string, unknown>[]> {
+  select(...columns: (string | Knex.Raw)[]): Select;
+  where(criteria: object): Select;
+  where(column: string, operator: string, value: unknown): Select;
+  whereIn(column: string, values: readonly unknown[]): Select;
+  whereNull(column: string): Select;
+  orderBy(column: string, order?: 'asc' | 'desc'): Select;
+  limit(count: number): Select;
+}
+
+/** An admitted connection, for reading. */
+export class Reader {
+  readonly #knex: Knex;
+  readonly admission: Admission;
+  readonly dialect: Dialect;
+
+  constructor(knex: Knex, admission: Admission, dialect: Dialect) {
+    this.#knex = knex;
+    this.admission = admission;
+    this.dialect = dialect;
+  }
+
+  /** The same connection, admitted in another role. */
+  withAdmission(admission: Admission): Reader {
+    return new Reader(this.#knex, admission, this.dialect);
+  }
+
+  /** Rows of a table or view. @param schema `canvas`, `dbo` or a catalogue's */
+  from(schema: string, table: string): Select {
+    return this.#knex.withSchema(schema).from(table) as unknown as Select;
+  }
+
+  /**
+   * Rows of one SELECT in the engine's own SQL.
+   * @throws TypeError for anything that does not begin as a SELECT: this class must not be a way to write
+   */
+  async ask<Row extends object>(sql: string, bindings: readonly Knex.RawBinding[] = []): Promise<Row[]> {
+    if (!/^\s*select\b/i.test(sql)) throw new TypeError('A Reader only reads.');
+    const result = (await this.#knex.raw(sql, [...bindings])) as { rows: Row[] } | Row[];
+    return Array.isArray(result) ? result : result.rows;
+  }
+}
+
+/** One writing transaction: the database was asserted in its first statement. */
+export class Writer extends Reader {
+  /** Knex inside the transaction. */
+  readonly sql: Knex.Transaction;
+  readonly permit: Permit;
+  /** The database's clock when the transaction began, UTC. */
+  readonly now: Date;
+
+  constructor(trx: Knex.Transaction, permit: Permit, reader: Reader, now: Date) {
+    if (!isPermit(permit)) throw new TypeError('Writing needs a Permit of the guard.');
+    super(trx, reader.admission, reader.dialect);
+    this.sql = trx;
+    this.permit = permit;
+    this.now = now;
+  }
+
+  /**
+   * A table of schema canvas, for reading and writing.
+   * @throws TypeError when the Permit is for enrolment only
+   */
+  table(name: string): Knex.QueryBuilder {
+    if (this.permit.purpose === 'enrol' && name !== MARKER_TABLE) {
+      throw new TypeError('A Permit for enrolment writes the mark only.');
+    }
+    return this.sql.withSchema('canvas').table(name) as Knex.QueryBuilder;
+  }
+}
+
+/** An open target: both connections have said who they are. */
+export interface Database {
+  readonly target: Target;
+  readonly engine: Engine;
+  readonly canvas: Reader;
+  /** KSESSIONS. The same connection as `canvas` where it is the same database with the same login. */
+  readonly source: Reader;
+}
+
+/** What to open. */
+export interface OpenRequest {
+  readonly target: Target;
+  readonly logins: Readonly<Record<Role, Login>>;
+  /** How long to wait for a lock, in milliseconds. */
+  readonly waitMs: number;
+}
+
+const ENGINES: Partial<Record<Target['engine'], Engine>> = { pglite, postgres };
+
+/** The Knex instances and waits of open databases; not reachable from outside this file. */
+const opened = new WeakMap<Database, Handle>();
+
+interface Handle {
+  readonly knex: Knex;
+  readonly waitMs: number;
+  readonly where: Where;
+}
+
+/**
+ * Opens both connections of a target, lets each say who it is, and closes them however `work` ends.
+ * @throws ToolkitError a GUARD_ code when an answer is refused; UNREACHABLE, TIMEOUT, CONFIG, LOCKED
+ */
+export async function withDatabase<T>(request: OpenRequest, work: (database: Database) => Promise<T>): Promise<T> {
+  const engine = engineOf(request.target);
+  return withConnection(engine, request, 'canvas', (knex, canvas) =>
+    withSource(engine, request, canvas, async (source) => {
+      const database: Database = { target: request.target, engine, canvas, source };
+      const where = whereOf({ ...request, role: 'canvas', login: request.logins.canvas });
+      opened.set(database, { knex, waitMs: request.waitMs, where });
+      return work(database).catch((error: unknown) => {
+        throw explain(database, error);
+      });
+    }),
+  );
+}
+
+function engineOf(target: Target): Engine {
+  const engine = ENGINES[target.engine];
+  if (engine === undefined) throw faults.engineMissing(target.name, target.engine);
+  return engine;
+}
+
+async function withSource<T>(
+  engine: Engine,
+  request: OpenRequest,
+  canvas: Reader,
+  work: (source: Reader) => Promise<T>,
+): Promise<T> {
+  if (isOneConnection(request)) return work(sameConnection(canvas));
+  return withConnection(engine, request, 'source', (_knex, source) => work(source));
+}
+
+function isOneConnection({ target, logins }: OpenRequest): boolean {
+  if (target.engine === 'pglite') return true;
+  const { canvas, source } = target;
+  const samePlace =
+    canvas.server === source.server && canvas.port === source.port && canvas.database === source.database;
+  return samePlace && canvas.serverName === source.serverName && logins.canvas === logins.source;
+}
+
+/** The source is asked by the same connection; the guard still judges it in its own role. */
+function sameConnection(canvas: Reader): Reader {
+  const { target, identity } = canvas.admission;
+  const admission = admit(target, 'source', { ...identity, isExpected: true });
+  return canvas.withAdmission(admission);
+}
+
+async function withConnection<T>(
+  engine: Engine,
+  request: OpenRequest,
+  role: Role,
+  work: (knex: Knex, reader: Reader) => Promise<T>,
+): Promise<T> {
+  const dial: Dial = { target: request.target, role, login: request.logins[role], waitMs: request.waitMs };
+  const where = whereOf(dial);
+  const gate = makeGate(engine, dial);
+  const knex = knexFactory({
+    ...(await engine.connect(dial)),
+    pool: { min: 0, max: 1, afterCreate: gate.afterCreate },
+    acquireConnectionTimeout: request.waitMs + 60_000,
+    log: SILENT,
+  });
+  // Seeds ask these: they refuse what is neither embedded nor a test target.
+  knex.userParams = { engine: request.target.engine, environment: request.target.environment };
+  knex.on('query-error', (error: Error) => origin.set(error, where));
+  try {
+    const admission = await gate.firstAdmission(knex).catch((error: unknown) => {
+      throw explained(engine, error, where);
+    });
+    return await work(knex, new Reader(knex, admission, engine.dialect));
+  } finally {
+    await knex.destroy();
+  }
+}
+
+/** Which connection a driver's error came from: one catch far away can then say where it happened. */
+const origin = new WeakMap<Error, Where>();
+
+/** Knex prints its own warnings, of errors that are thrown as well; only cli/ prints. */
+const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
+
+/** Every physical connection passes here before its first use (tarn's afterCreate rejects the query otherwise). */
+function makeGate(engine: Engine, dial: Dial) {
+  let admission: Admission | undefined;
+  const judge = async (raw: unknown) => {
+    const next = admit(dial.target, dial.role, await engine.identify(raw, dial));
+    if (admission !== undefined) assertSameIdentity(admission, next);
+    admission = next;
+  };
+  return {
+    afterCreate(raw: unknown, done: (error: Error | null, raw: unknown) => void) {
+      judge(raw).then(
+        () => done(null, raw),
+        (error: unknown) => done(error as Error, raw),
+      );
+    },
+    async firstAdmission(knex: Knex): Promise<Admission> {
+      const client = knex.client as { acquireConnection(): Promise<unknown>; releaseConnection(raw: unknown): Promise<void> };
+      await client.releaseConnection(await client.acquireConnection());
+      if (admission === undefined) throw faults.noIdentity();
+      return admission;
+    },
+  };
+}
+
+/** A reconnection may have reached another server (a failover, a moved name): never the same run on two databases. */
+function assertSameIdentity(before: Admission, now: Admission): void {
+  const same =
+    before.identity.serverId === now.identity.serverId && before.identity.databaseId === now.identity.databaseId;
+  if (!same) throw faults.movedUnderneath(before.identity, now.identity);
+}
+
+function whereOf(dial: Dial): Where {
+  const { target, role, waitMs } = dial;
+  const address =
+    target.engine === 'pglite'
+      ? target.folder
+      : `${target[role].server}:${target[role].port}/${target[role].database}`;
+  return { target: target.name, role, address, waitMs };
+}
+
+/** The database's clock, UTC, to the millisecond. */
+export async function readClock(database: Database): Promise<Date> {
+  const [row] = await database.canvas.ask<{ now: string }>(database.engine.clock);
+  return new Date(row?.now ?? Number.NaN);
+}
+
+function explained(engine: Engine, error: unknown, where: Where): unknown {
+  if (error instanceof ToolkitError || error instanceof CommitUnknown) return error;
+  return engine.explain(error, where) ?? error;
+}
+
+/**
+ * A driver's error in our words.
+ * @returns the error itself where it is ours already or nobody knows it
+ */
+export function explain(database: Database, error: unknown): unknown {
+  const { where } = handleOf(database);
+  return explained(database.engine, error, (error instanceof Error && origin.get(error)) || where);
+}
+
+/** Thrown when COMMIT was sent and its answer never came; the caller must look, not retry. */
+export class CommitUnknown extends Error {
+  override readonly name = 'CommitUnknown';
+}
+
+/**
+ * One writing transaction. Its first statement asserts the database and reads the clock; then, where a name is
+ * given, the lock is taken; an error anywhere rolls back.
+ * @param lock the name of the lock that serialises this work, or undefined
+ * @throws CommitUnknown when the connection was lost between COMMIT and its answer
+ * @throws ToolkitError GUARD_IDENTITY, LOCKED, CONFLICT and what `work` throws
+ */
+export async function withTransaction<T>(
+  database: Database,
+  permit: Permit,
+  lock: string | undefined,
+  work: (writer: Writer) => Promise<T>,
+): Promise<T> {
+  const { knex, waitMs } = handleOf(database);
+  const { engine, canvas } = database;
+  let isCommitting = false;
+  try {
+    return await knex.transaction(async (trx) => {
+      const head = await engine.beginWriting(trx, waitMs);
+      assertUnmoved(permit, head.identity);
+      if (lock !== undefined) await engine.lock(trx, lock);
+      const result = await work(new Writer(trx, permit, canvas, head.now));
+      isCommitting = true;
+      return result;
+    });
+  } catch (error) {
+    if (isCommitting && !isServersWord(error)) {
+      throw new CommitUnknown('The answer to COMMIT never came.', { cause: error });
+    }
+    throw error;
+  }
+}
+
+function handleOf(database: Database): Handle {
+  const handle = opened.get(database);
+  if (handle === undefined) throw new TypeError('This database is closed.');
+  return handle;
+}
+
+/** An error the server itself sent in answer to COMMIT is certain: nothing was committed. */
+function isServersWord(error: unknown): boolean {
+  return (error as { severity?: unknown } | null)?.severity === 'ERROR';
+}

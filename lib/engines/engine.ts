@@ -1,0 +1,76 @@
+/**
+ * The contract of an engine, in capabilities and verbs.
+ *
+ * To write another engine:
+ *   1. `connect` returns a Knex configuration that dials exactly the address it is given: no environment variable,
+ *      no default of the driver, no string of the user may change where it goes. Load the driver inside it.
+ *   2. `identify` is the first thing a physical connection hears. It asks who the server is, lets the *server*
+ *      compare the database's name, and makes the session read-only where the server can do that.
+ *   3. `beginWriting` is the first statement of a writing transaction: it opens it for writing and brings back the
+ *      identity and the clock, in one round trip.
+ *   4. `lock` waits for a lock that ends with the transaction, and looks at the answer.
+ *   5. `explain` maps the vendor's codes to ours, by code and never by the words of a message (I-29).
+ *   6. Run test/engines/conformance.ts against it.
+ * Two guidelines: do not correct what the user wrote, and do not read process.env here.
+ */
+import type { Knex } from 'knex';
+import type { Login } from '../config/credentials';
+import type { EngineName, Target } from '../config/targets';
+import type { ToolkitError } from '../errors';
+import type { Answer, Role } from '../guard/guard';
+import type { Identity } from '../guard/marker';
+
+export type Dialect = 'postgres' | 'mssql';
+
+/** One connection to make. */
+export interface Dial {
+  readonly target: Target;
+  readonly role: Role;
+  readonly login: Login;
+  /** How long to wait for a lock, in milliseconds. */
+  readonly waitMs: number;
+}
+
+/** What the head of a writing transaction brings back. */
+export interface Head {
+  readonly identity: Identity;
+  /** The database's clock, UTC, to the millisecond. */
+  readonly now: Date;
+}
+
+export interface Engine {
+  readonly name: EngineName;
+  readonly dialect: Dialect;
+  /** The configuration for Knex, without its `pool.afterCreate`: that belongs to the guard (database.ts). */
+  connect(dial: Dial): Promise<Knex.Config>;
+  /** @param raw the driver's own connection */
+  identify(raw: unknown, dial: Dial): Promise<Answer>;
+  /** A SELECT of one column, `now`: the database's clock as ISO 8601 UTC text, to the millisecond. */
+  readonly clock: string;
+  beginWriting(trx: Knex.Transaction, waitMs: number): Promise<Head>;
+  /**
+   * Waits for the lock of that name until the transaction ends, as long as `beginWriting` was told.
+   * @throws the driver's error, which `explain` knows as LOCKED, when the wait is over
+   */
+  lock(trx: Knex.Transaction, name: string): Promise<void>;
+  /** Time-outs for schema changes: a short wait for table locks, no bound on the work itself. */
+  prepareSchemaChange(trx: Knex.Transaction): Promise<void>;
+  /** The failure in our words, or undefined when this engine does not know it. */
+  explain(error: unknown, where: Where): ToolkitError | undefined;
+  /** May the whole transaction be run again after this error? Only where the server says that it undid it. */
+  mayRetry(error: unknown): boolean;
+}
+
+/** What an error message needs to know of the connection. */
+export interface Where {
+  readonly target: string;
+  readonly role: Role;
+  readonly address: string;
+  readonly waitMs: number;
+}
+
+/** Time-outs, in milliseconds. */
+export const CONNECT_TIMEOUT_MS = 15_000;
+export const REQUEST_TIMEOUT_MS = 30_000;
+/** A schema change that waits for a table lock makes everybody behind it wait too. */
+export const SCHEMA_LOCK_TIMEOUT_MS = 5_000;

@@ -1,0 +1,177 @@
+/** PostgreSQL 14 and later, through pg. */
+import { readFileSync } from 'node:fs';
+import type { Knex } from 'knex';
+import type { Client, QueryResult } from 'pg';
+import type { ServerTarget } from '../config/targets';
+import { faults, type ToolkitError } from '../errors';
+import type { Answer } from '../guard/guard';
+import type { Identity } from '../guard/marker';
+import {
+  CONNECT_TIMEOUT_MS,
+  REQUEST_TIMEOUT_MS,
+  SCHEMA_LOCK_TIMEOUT_MS,
+  type Dial,
+  type Engine,
+  type Head,
+  type Where,
+} from './engine';
+
+/** Everything the toolkit writes names its schema; the path holds nothing that a stranger could put there. */
+const SEARCH_PATH = 'pg_catalog';
+
+/**
+ * PostgreSQL has no server name. The cluster's system_identifier, the database's oid and its name identify it, and
+ * a plain role may read all three. `server` is how the server itself sees the address of this connection.
+ */
+const IDENTITY = `
+  current_database() AS "database",
+  (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) AS "serverId",
+  (SELECT oid::text FROM pg_catalog.pg_database WHERE datname = current_database()) AS "databaseId",
+  split_part(version(), ' ', 1) || ' ' || current_setting('server_version') ||
+    coalesce(' at ' || host(inet_server_addr()) || ':' || inet_server_port(), ' in process') AS "server"`;
+
+/** After the question, in the same message: nothing may be written outside `beginWriting`. */
+const SESSION = `
+  SET default_transaction_read_only = on;
+  SET search_path = ${SEARCH_PATH};
+  SET TimeZone = 'UTC';
+  SET statement_timeout = ${REQUEST_TIMEOUT_MS};
+  SET idle_in_transaction_session_timeout = ${2 * REQUEST_TIMEOUT_MS};`;
+
+const CLOCK = `to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "now"`;
+
+export const postgres: Engine = {
+  name: 'postgres',
+  dialect: 'postgres',
+  clock: `SELECT ${CLOCK}`,
+
+  connect(dial: Dial): Promise<Knex.Config> {
+    const target = dial.target as ServerTarget;
+    const address = target[dial.role];
+    const { user, password } = dial.login;
+    return Promise.resolve({
+      client: 'pg',
+      // Knex would ask `select version()` before the guard has asked anything.
+      version: '14',
+      connection: {
+        host: address.server,
+        port: address.port,
+        database: address.database,
+        user,
+        // pg falls back to PGPASSWORD and .pgpass when there is none; a function that throws ends that.
+        password: password ?? refusePassword,
+        ssl: tlsOf(target),
+        // Never left out: pg would read PGOPTIONS.
+        options: '-c client_min_messages=warning',
+        application_name: 'canvas-host-toolkit',
+        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        keepAlive: true,
+      } as Knex.PgConnectionConfig,
+    });
+  },
+
+  async identify(raw: unknown, dial: Dial): Promise<Answer> {
+    const address = (dial.target as ServerTarget)[dial.role];
+    return askIdentity(raw as Client, address.database);
+  },
+
+  beginWriting,
+  lock,
+  prepareSchemaChange,
+  explain,
+  mayRetry: (error) => ['40001', '40P01'].includes(sqlState(error)),
+};
+
+function refusePassword(): never {
+  throw new Error('The server asks for a password and none is configured.');
+}
+
+function tlsOf(target: ServerTarget): false | { rejectUnauthorized: boolean; ca?: string } {
+  if (!target.encrypt) return false;
+  const ca = target.ca === undefined ? {} : { ca: readFileSync(target.ca, 'utf8') };
+  return { rejectUnauthorized: !target.trustServerCertificate, ...ca };
+}
+
+/**
+ * Asks a raw connection who it is and closes the session to writes, in one round trip.
+ * @param expected the database name the target says
+ */
+export async function askIdentity(connection: Client, expected: string): Promise<Answer> {
+  const question = `SELECT current_database() = ${connection.escapeLiteral(expected)} AS "isExpected", ${IDENTITY};`;
+  // pg reads query_timeout from a query too, though its types do not say so.
+  const query = { text: question + SESSION, query_timeout: CONNECT_TIMEOUT_MS };
+  const results = (await connection.query(query)) as unknown as QueryResult<Answer>[];
+  const answer = results[0]?.rows[0];
+  if (answer === undefined) throw faults.noIdentity();
+  return answer;
+}
+
+/** Also used by the embedded engine, which is PostgreSQL too. */
+export async function beginWriting(trx: Knex.Transaction, waitMs: number): Promise<Head> {
+  const results = await trx.raw<QueryResult<Identity & { now: string; path: string }>[]>(`
+    SET TRANSACTION READ WRITE;
+    SET LOCAL lock_timeout = ${waitMs};
+    SET LOCAL statement_timeout = ${waitMs + REQUEST_TIMEOUT_MS};
+    SELECT ${IDENTITY}, current_setting('search_path') AS "path", ${CLOCK}`);
+  const row = results.at(-1)?.rows[0];
+  if (row === undefined) throw faults.noIdentity();
+  if (row.path !== SEARCH_PATH) throw faults.searchPathMoved(SEARCH_PATH, row.path);
+  const { server, serverId, database, databaseId } = row;
+  return { identity: { server, serverId, database, databaseId }, now: new Date(row.now) };
+}
+
+/** An advisory lock of the transaction; lock_timeout bounds the wait. */
+export async function lock(trx: Knex.Transaction, name: string): Promise<void> {
+  await trx.raw('SELECT pg_advisory_xact_lock(hashtextextended(?, 0))', [name]);
+}
+
+async function prepareSchemaChange(trx: Knex.Transaction): Promise<void> {
+  await trx.raw(`SET LOCAL lock_timeout = ${SCHEMA_LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = 0`);
+}
+
+function sqlState(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+/** Connection failures of Node's own net and dns modules, and of a server that is starting or stopping. */
+const UNREACHABLE = new Set([
+  'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNRESET', 'EPIPE',
+  '08000', '08001', '08003', '08004', '08006', '53300', '57P01', '57P02', '57P03',
+]);
+
+/** SQLSTATE values: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+export function explain(error: unknown, where: Where): ToolkitError | undefined {
+  const code = sqlState(error);
+  if (UNREACHABLE.has(code)) return faults.unreachable(where, code, error);
+  switch (code) {
+    case 'ETIMEDOUT':
+    case '57014':
+      return faults.timedOut(where, code, error);
+    case '55P03':
+      return faults.locked(where, error);
+    case '28000':
+    case '28P01':
+      return faults.loginRefused(where, code, error);
+    case '3D000':
+      return faults.noSuchDatabase(where, code, error);
+    case '42501':
+      return faults.notGranted(where, code, error);
+    case '3F000':
+    case '42P01':
+    case '42703':
+      return faults.missingObject(where, code, error);
+    case '23505':
+    case '40001':
+    case '40P01':
+      return faults.conflict(where, code, error);
+    default:
+      return isConnectionLoss(error) ? faults.unreachable(where, 'connection lost', error) : undefined;
+  }
+}
+
+/** pg gives these two no code; its tests pin the words. */
+function isConnectionLoss(error: unknown): boolean {
+  const message = error instanceof Error ? error.message : '';
+  return message.startsWith('Connection terminated') || message === 'timeout expired';
+}

@@ -1,0 +1,214 @@
+/**
+ * Every statement on canvas.Sessions and canvas.HostSessions.
+ *
+ *   KSESSIONS id        dbo.Sessions.SessionID, what the operator types
+ *   canvas session id   canvas.Sessions.SessionId, made by the database; equal to a KSESSIONS id only by accident
+ *   host session        the row of canvas.HostSessions that carries the credential of one canvas session
+ *   hash                Base64 of the keyed hash of the host GUID; what is stored
+ *   hash copy           canvas.Sessions.HostGuid; the application's login compares with it and with nothing else
+ *   live                IsActive: at most one host session of a canvas session is
+ */
+import { v4 as uuidV4 } from 'uuid';
+import type { ChainHead } from '../audit';
+import type { Reader, Writer } from '../engines/database';
+import type { SourceSession } from '../source';
+
+const SESSIONS = 'Sessions';
+const HOST_SESSIONS = 'HostSessions';
+
+/** Column lengths in characters; what is longer is cut, as the application's own forms do. */
+const TITLE_LENGTH = 200;
+const DESCRIPTION_LENGTH = 1000;
+
+export interface HostSession {
+  readonly hostSessionId: number;
+  readonly hash: string;
+  readonly hashKeyId: string | null;
+  readonly fingerprint: string | null;
+  readonly createdAt: Date;
+  readonly createdBy: string | null;
+  readonly expiresAt: Date | null;
+  /** When this credential replaced an earlier one; null when it is the row's first. */
+  readonly updatedAt: Date | null;
+  readonly isActive: boolean;
+  readonly head: ChainHead;
+}
+
+/** The canvas side of one KSESSIONS id. */
+export interface CanvasState {
+  readonly canvasSessionId: number;
+  readonly hashCopy: string;
+  readonly live: HostSession | undefined;
+}
+
+/** The hash of a new credential and what goes with it. */
+export interface StoredCredential {
+  readonly hash: string;
+  readonly hashKeyId: string;
+  readonly fingerprint: string;
+  /** undefined leaves a row's date as it is, to the microsecond. */
+  readonly expiresAt: Date | null | undefined;
+}
+
+/** @returns the canvas session linked to a KSESSIONS id, and its live host session, or undefined */
+export async function findCanvasState(reader: Reader, ksessionsId: number): Promise<CanvasState | undefined> {
+  const [session] = await reader
+    .from('canvas', SESSIONS)
+    .select('SessionId', 'HostGuid')
+    .where({ KSessionsId: ksessionsId });
+  if (session === undefined) return undefined;
+  const canvasSessionId = toId(session['SessionId']);
+  const [live] = await reader
+    .from('canvas', HOST_SESSIONS)
+    .where({ SessionId: canvasSessionId, IsActive: true });
+  return {
+    canvasSessionId,
+    hashCopy: String(session['HostGuid']),
+    live: live === undefined ? undefined : toHostSession(live),
+  };
+}
+
+/**
+ * A host session, live or ended, and the hash copy of its canvas session in the same instant: one statement, so that
+ * no other run can come between the two.
+ */
+export async function findWithHashCopy(
+  reader: Reader,
+  hostSessionId: number,
+): Promise<(HostSession & { readonly hashCopy: string }) | undefined> {
+  const [row] = await reader.ask<Record<string, unknown>>(
+    `SELECT h.*, s."HostGuid" AS "HostGuid" FROM canvas."HostSessions" h
+     JOIN canvas."Sessions" s ON s."SessionId" = h."SessionId" WHERE h."HostSessionId" = ?`,
+    [hostSessionId],
+  );
+  return row === undefined ? undefined : { ...toHostSession(row), hashCopy: String(row['HostGuid']) };
+}
+
+/** Makes the canvas session of a KSESSIONS id, with its hash copy. @returns the id the database gave it */
+export async function insertCanvasSession(writer: Writer, session: SourceSession, hash: string): Promise<number> {
+  const [row] = (await writer.table(SESSIONS).insert(
+    {
+      GroupId: uuidV4(),
+      KSessionsId: session.ksessionsId,
+      Title: cut(session.title, TITLE_LENGTH),
+      Description: session.description === null ? null : cut(session.description, DESCRIPTION_LENGTH),
+      Status: 'Created',
+      HostGuid: hash,
+      CreatedAt: writer.now,
+      ModifiedAt: writer.now,
+    },
+    ['SessionId'],
+  )) as Record<string, unknown>[];
+  return toId(row?.['SessionId']);
+}
+
+/** Makes the host session that carries a credential. @returns the id the database gave it */
+export async function insertHostSession(
+  writer: Writer,
+  canvasSessionId: number,
+  credential: StoredCredential,
+  createdBy: string,
+): Promise<number> {
+  const [row] = (await writer.table(HOST_SESSIONS).insert(
+    {
+      SessionId: canvasSessionId,
+      ...credentialColumns(credential),
+      CreatedAt: writer.now,
+      CreatedBy: createdBy,
+      IsActive: true,
+    },
+    ['HostSessionId'],
+  )) as Record<string, unknown>[];
+  return toId(row?.['HostSessionId']);
+}
+
+/** Puts a new credential into a live row. CreatedAt and CreatedBy stay; who and why stand in the event. */
+export async function replaceCredential(
+  writer: Writer,
+  hostSessionId: number,
+  credential: StoredCredential,
+  head: ChainHead,
+): Promise<void> {
+  await updateOne(writer, HOST_SESSIONS, { HostSessionId: hostSessionId, IsActive: true }, {
+    ...credentialColumns(credential),
+    ...headColumns(head),
+    UpdatedAt: writer.now,
+    // The last use was that of the credential that ends here.
+    LastUsedAt: null,
+  });
+}
+
+/** Ends a live row; it is never revived. */
+export async function endHostSession(
+  writer: Writer,
+  hostSessionId: number,
+  endedBy: string,
+  head: ChainHead,
+): Promise<void> {
+  await updateOne(writer, HOST_SESSIONS, { HostSessionId: hostSessionId, IsActive: true }, {
+    ...headColumns(head),
+    IsActive: false,
+    RevokedAt: writer.now,
+    RevokedBy: endedBy,
+    UpdatedAt: writer.now,
+  });
+}
+
+/** Stores the head of a new chain. */
+export async function setChainHead(writer: Writer, hostSessionId: number, head: ChainHead): Promise<void> {
+  await updateOne(writer, HOST_SESSIONS, { HostSessionId: hostSessionId }, headColumns(head));
+}
+
+/** Sets the hash copy the application's login reads; '' when no credential is live. */
+export async function setHashCopy(writer: Writer, canvasSessionId: number, hash: string): Promise<void> {
+  await updateOne(writer, SESSIONS, { SessionId: canvasSessionId }, { HostGuid: hash, ModifiedAt: writer.now });
+}
+
+/** One row or an error: an update that misses its row must not pass for done (I-22). */
+async function updateOne(writer: Writer, table: string, key: object, values: object): Promise<void> {
+  const count = (await writer.table(table).where(key).update(values)) as number;
+  if (count !== 1) throw new Error(`An update of canvas.${table} met ${count} rows instead of one.`);
+}
+
+function credentialColumns(credential: StoredCredential) {
+  return {
+    HostGuidHash: credential.hash,
+    HashKeyId: credential.hashKeyId,
+    GuidFingerprint: credential.fingerprint,
+    ExpiresAt: credential.expiresAt,
+  };
+}
+
+function headColumns(head: ChainHead) {
+  return { LastSequence: head.sequence, LastEventHash: head.hash };
+}
+
+function toHostSession(row: Record<string, unknown>): HostSession {
+  const textOrNull = (column: string) => (row[column] === null ? null : String(row[column]));
+  return {
+    hostSessionId: toId(row['HostSessionId']),
+    hash: String(row['HostGuidHash']),
+    hashKeyId: textOrNull('HashKeyId'),
+    fingerprint: textOrNull('GuidFingerprint'),
+    createdAt: row['CreatedAt'] as Date,
+    createdBy: textOrNull('CreatedBy'),
+    expiresAt: row['ExpiresAt'] as Date | null,
+    updatedAt: row['UpdatedAt'] as Date | null,
+    isActive: row['IsActive'] === true,
+    head: { sequence: Number(row['LastSequence'] ?? 0), hash: textOrNull('LastEventHash') },
+  };
+}
+
+/** BIGINT comes as text from both drivers; an id beyond 2^53 must not be rounded to another one (I-37). */
+function toId(value: unknown): number {
+  const id = Number(value);
+  if (!Number.isSafeInteger(id) || id <= 0) throw new Error(`The database gave an id that is no id: ${String(value)}`);
+  return id;
+}
+
+/** Cuts to a column's length without splitting a character in two. */
+function cut(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const end = text.slice(0, length);
+  return /[\uD800-\uDBFF]$/.test(end) ? end.slice(0, -1) : end;
+}

@@ -1,0 +1,65 @@
+/** Marks a database, once, as belonging to a target, and makes the bookkeeping tables. */
+import type { Knex } from 'knex';
+import { withTransaction, type Database, type Reader } from '../engines/database';
+import { permitEnrolment, permitWriting, type Permit } from '../guard/guard';
+import { makeMarker, MARKER_COLUMNS, MARKER_TABLE, toMarker, toMarkerRow, type Marker } from '../guard/marker';
+import { createBookkeeping } from './ledger';
+import { hasTable } from './schema';
+import { createTable, SCHEMA, typesFor } from './sql';
+
+/** The mark of a database, or undefined where there is none. Needs no write permission and creates nothing. */
+export async function readMarker(reader: Reader): Promise<Marker | undefined> {
+  if (!(await hasTable(reader, MARKER_TABLE))) return undefined;
+  const [row] = await reader.from(SCHEMA, MARKER_TABLE).select(...MARKER_COLUMNS);
+  return row === undefined ? undefined : toMarker(row);
+}
+
+/** The right to write to an open database, by its mark. @throws ToolkitError GUARD_NOT_ENROLLED, GUARD_MARKER */
+export async function requirePermit(database: Database): Promise<Permit> {
+  return permitWriting(database.canvas.admission, await readMarker(database.canvas));
+}
+
+/** What enrolment did. */
+export interface Enrolment {
+  readonly before: Marker | undefined;
+  readonly after: Marker;
+}
+
+/**
+ * Enrols an open database. Idempotent; a database that moved is enrolled anew.
+ * @param confirmed the server-reported database name, as a person typed it
+ * @param actor who enrols
+ * @throws ToolkitError GUARD_MARKER when it is marked as production or the name is another
+ */
+export async function enrol(database: Database, confirmed: string, actor: string): Promise<Enrolment> {
+  const { target, canvas } = database;
+  const before = await readMarker(canvas);
+  const permit = permitEnrolment(canvas.admission, before, confirmed);
+  const after = makeMarker(target, permit.identity);
+  await withTransaction(database, permit, 'enrol', async (writer) => {
+    await createBookkeeping(writer.sql);
+    await createMarkerTable(writer.sql);
+    // Under the lock the mark may be another than the one that was judged.
+    permitEnrolment(canvas.admission, await readMarker(writer), confirmed);
+    await writer.table(MARKER_TABLE).delete();
+    await writer.table(MARKER_TABLE).insert({ ...toMarkerRow(after), EnrolledAt: writer.now, EnrolledBy: actor });
+  });
+  return { before, after };
+}
+
+/** One row: the primary key has one possible value. */
+async function createMarkerTable(knex: Knex): Promise<void> {
+  const type = typesFor(knex);
+  await createTable(knex, MARKER_TABLE, (table) => {
+    table.integer('OnlyRow').notNullable().defaultTo(1);
+    table.specificType('Target', type.exact(128)).notNullable();
+    table.specificType('Environment', type.exact(20)).notNullable();
+    table.specificType('ServerId', type.exact(128)).notNullable();
+    table.specificType('DatabaseName', type.exact(128)).notNullable();
+    table.specificType('DatabaseId', type.exact(64)).notNullable();
+    table.specificType('EnrolledAt', type.instant).notNullable();
+    table.specificType('EnrolledBy', type.text(128)).notNullable();
+    table.primary(['OnlyRow'], { constraintName: 'PK_Environment' });
+    table.check('"OnlyRow" = 1', {}, 'CK_Environment_OnlyRow');
+  });
+}

@@ -1,0 +1,276 @@
+/**
+ * What migrations may import: conditional statements, so that no migration branches in JavaScript on what it read.
+ * The condition stands in the SQL; the same text is what a plan shows and what a run sends. A migration is history,
+ * and so is what these functions emit: golden files pin it (test/golden).
+ *
+ * Objects are found by their shape (table, columns, uniqueness, filter, delete rule), never by name alone: a wrong
+ * index of the right name is not accepted, a right one of another name is.
+ */
+import type { Knex } from 'knex';
+import type { Dialect } from '../engines/engine';
+
+export const SCHEMA = 'canvas';
+
+/** Column types by meaning. Times are UTC; ids are made by the database. */
+interface Types {
+  readonly identity: string;
+  readonly time: string;
+  /** A time to the millisecond: what an event's hash covers must read back exactly. */
+  readonly instant: string;
+  readonly uuid: string;
+  readonly flag: string;
+  readonly integer: string;
+  readonly bigint: string;
+  text(length: number): string;
+  /** Compared byte by byte: a case-insensitive collation must not make two hashes equal. */
+  exact(length: number): string;
+}
+
+const TYPES: Record<Dialect, Types> = {
+  postgres: {
+    identity: 'bigint GENERATED ALWAYS AS IDENTITY',
+    time: 'timestamptz',
+    instant: 'timestamptz(3)',
+    uuid: 'uuid',
+    flag: 'boolean',
+    integer: 'integer',
+    bigint: 'bigint',
+    text: (length) => `varchar(${length})`,
+    exact: (length) => `varchar(${length}) COLLATE "C"`,
+  },
+  mssql: {
+    identity: 'bigint IDENTITY(1,1)',
+    time: 'datetime2',
+    instant: 'datetime2(3)',
+    uuid: 'uniqueidentifier',
+    flag: 'bit',
+    integer: 'int',
+    bigint: 'bigint',
+    text: (length) => `nvarchar(${length})`,
+    exact: (length) => `nvarchar(${length}) COLLATE Latin1_General_100_BIN2`,
+  },
+};
+
+/** @returns the SQL dialect of a Knex instance */
+export function dialectOf(knex: Knex): Dialect {
+  return (knex.client as { dialect: string }).dialect === 'mssql' ? 'mssql' : 'postgres';
+}
+
+/** @returns the column types of the connected engine */
+export function typesFor(knex: Knex): Types {
+  return TYPES[dialectOf(knex)];
+}
+
+const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
+
+/** Both engines read double quotes as an identifier (SQL Server: QUOTED_IDENTIFIER ON, the driver's default). */
+const name = (identifier: string) => `"${identifier.replaceAll('"', '""')}"`;
+const qualified = (table: string) => `${name(SCHEMA)}.${name(table)}`;
+const list = (columns: readonly string[]) => columns.map(name).join(', ');
+
+/** Sends one statement that does something only where the condition holds. */
+async function when(knex: Knex, condition: string, statements: readonly string[]): Promise<void> {
+  const body = statements.map((statement) => `  ${statement.trim().replaceAll('\n', '\n  ')};`).join('\n');
+  const text =
+    dialectOf(knex) === 'postgres'
+      ? `DO $canvas$ BEGIN\nIF ${condition} THEN\n${body}\nEND IF;\nEND $canvas$`
+      : `IF ${condition}\nBEGIN\n${body}\nEND`;
+  await knex.raw(text.replaceAll('?', '\\?'));
+}
+
+/** Makes schema canvas where it is absent. */
+export async function createSchema(knex: Knex): Promise<void> {
+  if (dialectOf(knex) === 'postgres') {
+    await when(knex, `to_regnamespace(${literal(SCHEMA)}) IS NULL`, [`CREATE SCHEMA ${name(SCHEMA)}`]);
+  } else {
+    // CREATE SCHEMA must be alone in its batch.
+    await when(knex, `SCHEMA_ID(N${literal(SCHEMA)}) IS NULL`, [`EXEC (N'CREATE SCHEMA ${name(SCHEMA)}')`]);
+  }
+}
+
+function tableAbsent(dialect: Dialect, table: string): string {
+  return dialect === 'postgres'
+    ? `to_regclass(${literal(qualified(table))}) IS NULL`
+    : `OBJECT_ID(N${literal(`${SCHEMA}.${table}`)}, N'U') IS NULL`;
+}
+
+/** Makes a table of schema canvas where it is absent; `build` is a Knex table builder. */
+export async function createTable(
+  knex: Knex,
+  table: string,
+  build: (table: Knex.CreateTableBuilder) => void,
+): Promise<void> {
+  const statements = knex.schema.withSchema(SCHEMA).createTable(table, build).toSQL() as unknown as { sql: string }[];
+  await when(knex, tableAbsent(dialectOf(knex), table), statements.map(({ sql }) => sql));
+}
+
+/** Adds a column where it is absent. */
+export async function addColumn(knex: Knex, table: string, column: string, type: string): Promise<void> {
+  if (dialectOf(knex) === 'postgres') {
+    await knex.raw(`ALTER TABLE ${qualified(table)} ADD COLUMN IF NOT EXISTS ${name(column)} ${type} NULL`);
+    return;
+  }
+  const absent = `COL_LENGTH(N${literal(`${SCHEMA}.${table}`)}, N${literal(column)}) IS NULL`;
+  await when(knex, absent, [`ALTER TABLE ${qualified(table)} ADD ${name(column)} ${type} NULL`]);
+}
+
+/** An index, by what it is. */
+export interface IndexShape {
+  readonly table: string;
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly unique: boolean;
+  /** A filter on one column. */
+  readonly where?: { readonly column: string; readonly is: 'not null' | 'true' };
+}
+
+const FILTER = {
+  postgres: { 'not null': (column: string) => `${name(column)} IS NOT NULL`, true: (column: string) => name(column) },
+  mssql: {
+    'not null': (column: string) => `${name(column)} IS NOT NULL`,
+    true: (column: string) => `${name(column)} = 1`,
+  },
+} as const;
+
+/** How the server's own catalogue writes the same filter. */
+const CATALOGUE_FILTER = {
+  postgres: {
+    'not null': (column: string) => `(${name(column)} IS NOT NULL)`,
+    true: (column: string) => name(column),
+  },
+  mssql: { 'not null': (column: string) => `([${column}] IS NOT NULL)`, true: (column: string) => `([${column}]=(1))` },
+} as const;
+
+function indexAbsent(dialect: Dialect, shape: IndexShape): string {
+  const { where } = shape;
+  const filter = where === undefined ? undefined : CATALOGUE_FILTER[dialect][where.is](where.column);
+  if (dialect === 'postgres') {
+    return `NOT EXISTS (
+  SELECT FROM pg_catalog.pg_index i
+  WHERE i.indrelid = ${literal(qualified(shape.table))}::regclass AND i.indisvalid AND i.indisunique = ${shape.unique}
+    AND pg_get_expr(i.indpred, i.indrelid) IS NOT DISTINCT FROM ${filter === undefined ? 'NULL' : literal(filter)}
+    AND ${literal(shape.columns.join(','))} = (
+      SELECT string_agg(a.attname, ',' ORDER BY k.place)
+      FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number))`;
+  }
+  const sameFilter = filter === undefined ? 'i.has_filter = 0' : `i.filter_definition = N${literal(filter)}`;
+  return `NOT EXISTS (
+  SELECT 1 FROM sys.indexes i
+  WHERE i.object_id = OBJECT_ID(N${literal(`${SCHEMA}.${shape.table}`)}) AND i.is_disabled = 0
+    AND i.is_unique = ${shape.unique ? 1 : 0} AND ${sameFilter}
+    AND N${literal(shape.columns.join(','))} = (
+      SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
+      FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
+      WHERE k.object_id = i.object_id AND k.index_id = i.index_id AND k.is_included_column = 0))`;
+}
+
+/** Makes an index where none of that shape is there. */
+export async function createIndex(knex: Knex, shape: IndexShape): Promise<void> {
+  const dialect = dialectOf(knex);
+  const kind = shape.unique ? 'UNIQUE INDEX' : 'INDEX';
+  const filter = shape.where === undefined ? '' : ` WHERE ${FILTER[dialect][shape.where.is](shape.where.column)}`;
+  const statement = `CREATE ${kind} ${name(shape.name)} ON ${qualified(shape.table)} (${list(shape.columns)})${filter}`;
+  await when(knex, indexAbsent(dialect, shape), [statement]);
+}
+
+/** A foreign key within schema canvas whose rows go with the row they refer to. */
+export interface ForeignKeyShape {
+  readonly table: string;
+  readonly name: string;
+  readonly column: string;
+  readonly references: { readonly table: string; readonly column: string };
+}
+
+function foreignKeyAbsent(dialect: Dialect, shape: ForeignKeyShape): string {
+  const { table, column, references } = shape;
+  if (dialect === 'postgres') {
+    return `NOT EXISTS (
+  SELECT FROM pg_catalog.pg_constraint f
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND f.conkey = ARRAY[a.attnum]
+  JOIN pg_catalog.pg_attribute r ON r.attrelid = f.confrelid AND f.confkey = ARRAY[r.attnum]
+  WHERE f.contype = 'f' AND f.convalidated AND f.confdeltype = 'c'
+    AND f.conrelid = ${literal(qualified(table))}::regclass AND a.attname = ${literal(column)}
+    AND f.confrelid = ${literal(qualified(references.table))}::regclass AND r.attname = ${literal(references.column)})`;
+  }
+  return `NOT EXISTS (
+  SELECT 1 FROM sys.foreign_keys f
+  JOIN sys.foreign_key_columns k ON k.constraint_object_id = f.object_id
+  WHERE f.delete_referential_action = 1 AND f.is_disabled = 0 AND f.is_not_trusted = 0
+    AND f.parent_object_id = OBJECT_ID(N${literal(`${SCHEMA}.${table}`)})
+    AND COL_NAME(k.parent_object_id, k.parent_column_id) = N${literal(column)}
+    AND f.referenced_object_id = OBJECT_ID(N${literal(`${SCHEMA}.${references.table}`)})
+    AND COL_NAME(k.referenced_object_id, k.referenced_column_id) = N${literal(references.column)})`;
+}
+
+/** Adds the foreign key where none of that shape (trusted, cascading) is there. */
+export async function addForeignKey(knex: Knex, shape: ForeignKeyShape): Promise<void> {
+  const { references } = shape;
+  const dialect = dialectOf(knex);
+  const check = dialect === 'mssql' ? 'WITH CHECK ' : '';
+  await when(knex, foreignKeyAbsent(dialect, shape), [
+    `ALTER TABLE ${qualified(shape.table)} ${check}ADD CONSTRAINT ${name(shape.name)} FOREIGN KEY (${name(shape.column)}) ` +
+      `REFERENCES ${qualified(references.table)} (${name(references.column)}) ON DELETE CASCADE`,
+  ]);
+}
+
+/**
+ * Ids are made by the database and explicit values are refused. An existing column gets there on PostgreSQL; on SQL
+ * Server IDENTITY cannot be added to a column, so a table without it stops the migration.
+ */
+export async function requireIdentity(knex: Knex, table: string, column: string): Promise<void> {
+  if (dialectOf(knex) === 'mssql') {
+    const isIdentity = `COLUMNPROPERTY(OBJECT_ID(N${literal(`${SCHEMA}.${table}`)}), N${literal(column)}, 'IsIdentity')`;
+    await when(knex, `ISNULL(${isIdentity}, 0) = 0`, [
+      `THROW 50001, N'SCHEMA_UNSUPPORTED: canvas.${table}.${column} is no identity column.', 1`,
+    ]);
+    return;
+  }
+  const identity = `(SELECT attidentity FROM pg_catalog.pg_attribute
+  WHERE attrelid = ${literal(qualified(table))}::regclass AND attname = ${literal(column)})`;
+  await when(knex, `${identity} = 'd'`, [
+    `ALTER TABLE ${qualified(table)} ALTER COLUMN ${name(column)} SET GENERATED ALWAYS`,
+  ]);
+  await when(knex, `coalesce(${identity}, '') <> 'a'`, [
+    `RAISE EXCEPTION 'SCHEMA_UNSUPPORTED: canvas.${table}.${column} is no identity column.' USING ERRCODE = 'CH001'`,
+  ]);
+}
+
+/**
+ * Makes a table append-only: the database refuses UPDATE and DELETE, and TRUNCATE where it can (a row trigger does
+ * not see it: PostgreSQL has a statement trigger for it, SQL Server has none).
+ */
+export async function makeAppendOnly(knex: Knex, table: string): Promise<void> {
+  const message = `canvas.${table} is append-only: its rows are the audit trail.`;
+  if (dialectOf(knex) === 'mssql') {
+    const trigger = `TR_${table}_AppendOnly`;
+    // CREATE TRIGGER must be alone in its batch, hence EXEC.
+    await when(knex, `OBJECT_ID(N${literal(`${SCHEMA}.${trigger}`)}, N'TR') IS NULL`, [
+      `EXEC (N${literal(
+        `CREATE TRIGGER ${name(SCHEMA)}.${name(trigger)} ON ${qualified(table)} INSTEAD OF UPDATE, DELETE AS\n` +
+          `THROW 50002, N${literal(message)}, 1`,
+      )})`,
+    ]);
+    return;
+  }
+  const refuse = `${name(SCHEMA)}.${name(`Refuse${table}Change`)}()`;
+  await knex.raw(
+    `CREATE OR REPLACE FUNCTION ${refuse} RETURNS trigger LANGUAGE plpgsql AS $refuse$ BEGIN\n` +
+      `  RAISE EXCEPTION ${literal(message)} USING ERRCODE = 'CH002';\nEND $refuse$`,
+  );
+  for (const [trigger, events, level] of [
+    [`TR_${table}_AppendOnly`, 'UPDATE OR DELETE', 'ROW'],
+    [`TR_${table}_NoTruncate`, 'TRUNCATE', 'STATEMENT'],
+  ] as const) {
+    const absent = `NOT EXISTS (SELECT FROM pg_catalog.pg_trigger
+  WHERE tgrelid = ${literal(qualified(table))}::regclass AND tgname = ${literal(trigger)})`;
+    await when(knex, absent, [
+      `CREATE TRIGGER ${name(trigger)} BEFORE ${events} ON ${qualified(table)} FOR EACH ${level} EXECUTE FUNCTION ${refuse}`,
+    ]);
+  }
+}
+
+/** The toolkit goes forward only, for now: what a rollback may take away is what the ledger says was made. */
+export function refuseRollback(): Promise<never> {
+  return Promise.reject(new Error('This migration is not rolled back: restore the database from its backup.'));
+}

@@ -1,0 +1,45 @@
+import type { Knex } from 'knex';
+import { createIndex, createTable, makeAppendOnly, refuseRollback, typesFor } from '../lib/migrations/sql';
+
+/**
+ * The trail of every credential. No foreign keys: the application may delete a session, and its trail stays.
+ */
+export async function up(knex: Knex): Promise<void> {
+  const type = typesFor(knex);
+
+  await createTable(knex, 'HostSessionEvents', (table) => {
+    table.specificType('EventId', type.identity).notNullable();
+    table.specificType('OperationId', type.uuid).notNullable();
+    table.specificType('HostSessionId', type.bigint).notNullable();
+    table.specificType('SessionId', type.bigint).notNullable();
+    table.specificType('KSessionsId', type.bigint).nullable();
+    table.specificType('Sequence', type.integer).notNullable();
+    table.specificType('Action', type.text(20)).notNullable();
+    table.specificType('Actor', type.text(128)).notNullable();
+    table.specificType('Reason', type.text(1000)).nullable();
+    table.specificType('OldFingerprint', type.exact(16)).nullable();
+    table.specificType('NewFingerprint', type.exact(16)).nullable();
+    table.specificType('ExpiresAt', type.instant).nullable();
+    table.specificType('OccurredAt', type.instant).notNullable();
+    table.specificType('HashKeyId', type.exact(16)).notNullable();
+    table.specificType('PreviousHash', type.exact(44)).nullable();
+    table.specificType('EventHash', type.exact(44)).notNullable();
+    table.primary(['EventId'], { constraintName: 'PK_HostSessionEvents' });
+  });
+
+  await createIndex(knex, {
+    table: 'HostSessionEvents',
+    name: 'UX_HostSessionEvents_Sequence',
+    columns: ['HostSessionId', 'Sequence'],
+    unique: true,
+  });
+  await createIndex(knex, {
+    table: 'HostSessionEvents',
+    name: 'UX_HostSessionEvents_Operation',
+    columns: ['OperationId', 'HostSessionId', 'Action'],
+    unique: true,
+  });
+  await makeAppendOnly(knex, 'HostSessionEvents');
+}
+
+export const down = refuseRollback;
