@@ -173,7 +173,7 @@ async function withConnection<T>(
   const gate = makeGate(engine, dial);
   const knex = knexFactory({
     ...(await engine.connect(dial)),
-    pool: { min: 0, max: 1, afterCreate: gate.afterCreate },
+    pool: { min: 0, max: 1, afterCreate: gate.afterCreate, createTimeoutMillis: request.waitMs + 60_000 },
     acquireConnectionTimeout: request.waitMs + 60_000,
     log: SILENT,
   });

@@ -1,0 +1,4 @@
+import { pgliteLane } from '../helpers/lanes';
+import { exercise } from './conformance';
+
+exercise(pgliteLane);

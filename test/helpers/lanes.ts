@@ -1,0 +1,173 @@
+/** Where the suite runs: each lane makes scratch targets of its engine and takes them away again. */
+import { createHash, randomBytes } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import pg from 'pg';
+import { withAccess, withOpenTarget, type Access } from '../../lib/access';
+import { PACKAGE_ROOT, readSettings, type Settings } from '../../lib/config/settings';
+import { withTransaction, type Database } from '../../lib/engines/database';
+import { withFolderLock } from '../../lib/engines/folder-lock';
+import { enrol, requirePermit } from '../../lib/migrations/enrol';
+import { migrateLatest } from '../../lib/migrations/run';
+import { seed } from '../../seeds/ksessions_samples';
+
+/** One scratch target. */
+export interface Scratch {
+  /** Variables that lead a script, or `settings`, to it. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly settings: Settings;
+  /** Its folder: targets.json and what a test puts there. */
+  readonly folder: string;
+}
+
+export interface Lane {
+  readonly name: 'pglite' | 'postgres';
+  /** A fresh target: enrolled, migrated, with the sample rows; gone when the test ends. */
+  ready(t: ExecutionContext): Promise<Scratch>;
+  /** A fresh target in which nothing was done yet. */
+  empty(t: ExecutionContext): Promise<Scratch>;
+}
+
+export const TEST_KEY = 'test-key-0123456789-abcdefghijklmnopqrstuvwxyz';
+const ACTOR = 'suite';
+
+/** Of the process's own variables, what a child needs to run at all: none that could lead it anywhere. */
+const SYSTEM_VARIABLES = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'USER', 'TZ'];
+
+function systemEnv(): NodeJS.ProcessEnv {
+  return Object.fromEntries(SYSTEM_VARIABLES.map((name) => [name, process.env[name]]).filter(([, value]) => value));
+}
+
+function scratchFolder(t: ExecutionContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'canvas-host-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Writes a list of targets with one entry, and gives the variables that choose it. */
+export function writeTargets(folder: string, entry: object, env: NodeJS.ProcessEnv = {}): Scratch {
+  const targetsFile = join(folder, 'targets.json');
+  writeFileSync(targetsFile, JSON.stringify({ default: 'scratch', targets: { scratch: entry } }));
+  const all = { ...systemEnv(), CANVAS_TARGETS_FILE: targetsFile, CANVAS_HMAC_KEY: TEST_KEY, ...env };
+  return { env: all, settings: readSettings(all), folder };
+}
+
+function accessRequest(settings: Settings) {
+  return { settings, waitMs: 30_000, actor: ACTOR, onOpen: () => undefined, onNotice: () => undefined };
+}
+
+/** Opens a scratch target through the toolkit's own path. */
+export function access<T>(scratch: Scratch, work: (access: Access) => Promise<T>): Promise<T> {
+  return withAccess(accessRequest(scratch.settings), work);
+}
+
+/** Opens a scratch target as it is. */
+export function open<T>(scratch: Scratch, work: (database: Database) => Promise<T>): Promise<T> {
+  return withOpenTarget(accessRequest(scratch.settings), work);
+}
+
+/** Rows of one SELECT. */
+export function query<Row extends object = Record<string, unknown>>(scratch: Scratch, sql: string): Promise<Row[]> {
+  return open(scratch, (database) => database.canvas.ask<Row>(sql));
+}
+
+/** Statements in one permitted transaction: what a hand that may write could do. */
+export function execute(scratch: Scratch, ...statements: string[]): Promise<void> {
+  return access(scratch, ({ database, permit }) =>
+    withTransaction(database, permit, undefined, async (writer) => {
+      for (const statement of statements) await writer.sql.raw(statement);
+    }),
+  );
+}
+
+// --- embedded ------------------------------------------------------------------------------------------------------
+
+const EMBEDDED = { engine: 'pglite', environment: 'test', path: 'embedded' };
+
+export const pgliteLane: Lane = {
+  name: 'pglite',
+  async ready(t) {
+    const folder = scratchFolder(t);
+    cpSync(await template(), join(folder, 'embedded'), { recursive: true });
+    return writeTargets(folder, EMBEDDED);
+  },
+  empty: (t) => Promise.resolve(writeTargets(scratchFolder(t), EMBEDDED)),
+};
+
+/** Making a database takes seconds, copying one does not: it is made once for what it is made from. */
+async function template(): Promise<string> {
+  const parent = join(tmpdir(), 'canvas-host-templates');
+  const folder = join(parent, fingerprintOfSchema());
+  mkdirSync(parent, { recursive: true });
+  await withFolderLock(parent, { waitMs: 60_000 }, async () => {
+    if (existsSync(folder)) return;
+    const making = mkdtempSync(join(parent, 'making-'));
+    await access(writeTargets(making, EMBEDDED), () => Promise.resolve());
+    renameSync(join(making, 'embedded'), folder);
+    rmSync(making, { recursive: true, force: true });
+  });
+  return folder;
+}
+
+function fingerprintOfSchema(): string {
+  const hash = createHash('sha256').update(readFileSync(join(PACKAGE_ROOT, 'package-lock.json')));
+  for (const folder of ['migrations', 'seeds', 'lib/migrations', 'lib/guard', 'lib/engines']) {
+    for (const file of readdirSync(join(PACKAGE_ROOT, folder)).sort()) {
+      hash.update(file).update(readFileSync(join(PACKAGE_ROOT, folder, file)));
+    }
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+// --- PostgreSQL ----------------------------------------------------------------------------------------------------
+
+/** The server of the lane, or undefined: then the lane is skipped, by name. */
+export const postgresUrl = process.env['TEST_POSTGRES_URL'];
+
+export const postgresLane: Lane = {
+  name: 'postgres',
+  async ready(t) {
+    const scratch = await this.empty(t);
+    await open(scratch, prepare);
+    return scratch;
+  },
+  async empty(t) {
+    const server = new URL(postgresUrl ?? '');
+    const database = `canvas_test_${randomBytes(6).toString('hex')}`;
+    await asAdmin(`CREATE DATABASE ${database}`);
+    t.teardown(() => asAdmin(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`));
+    return writeTargets(scratchFolder(t), entryFor(server.hostname, Number(server.port || 5432), database), {
+      SCRATCH_USER: decodeURIComponent(server.username) || 'postgres',
+      ...(server.password === '' ? {} : { SCRATCH_PASSWORD: decodeURIComponent(server.password) }),
+    });
+  },
+};
+
+/** A target on a server of the loopback. */
+export function entryFor(server: string, port: number, database: string): object {
+  return { engine: 'postgres', environment: 'test', server, port, database, credentials: 'SCRATCH', encrypt: false };
+}
+
+async function prepare(database: Database): Promise<void> {
+  await enrol(database, database.canvas.admission.identity.database, ACTOR);
+  const permit = await requirePermit(database);
+  await migrateLatest(database, permit, { actor: ACTOR });
+  await withTransaction(database, permit, 'seed', (writer) => seed(writer.sql));
+}
+
+async function asAdmin(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: postgresUrl });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Every lane that can run here, with those that cannot named aloud. */
+export function lanes(): Lane[] {
+  return postgresUrl === undefined ? [pgliteLane] : [pgliteLane, postgresLane];
+}
