@@ -61,21 +61,34 @@ export async function withAccess<T>(request: AccessRequest, work: (access: Acces
   const target = requireTarget(request.settings);
   const keys = readKeys(request.settings, target);
   return withOpenTarget(request, async (database) => {
-    const permit = target.engine === 'pglite' ? await prepareEmbedded(database, request) : await requirePermit(database);
+    const permit = await permitFor(database, request);
+    if (target.engine === 'pglite') await prepareEmbedded(database, permit, request);
     const pending = await pendingMigrations(database.canvas);
     if (pending.length > 0) throw faults.migrationsPending(target.name, pending);
     return work({ database, permit, keys });
   });
 }
 
-/** Each step looks whether it is needed, so a killed first run is continued by the next. */
-async function prepareEmbedded(database: Database, { actor, onNotice }: AccessRequest): Promise<Permit> {
-  const { canvas } = database;
-  if ((await readMarker(canvas)) === undefined) {
-    onNotice('First use: making the embedded database (once, a few seconds).');
+/**
+ * The right to write. The embedded target enrols itself on first use; a server target never does.
+ * @throws ToolkitError GUARD_NOT_ENROLLED, GUARD_MARKER
+ */
+export async function permitFor(
+  database: Database,
+  { actor, onNotice }: Pick<AccessRequest, 'actor' | 'onNotice'>,
+): Promise<Permit> {
+  const { canvas, target } = database;
+  if (target.engine === 'pglite' && (await readMarker(canvas)) === undefined) {
+    onNotice('First use: enrolling the embedded database.');
     await enrol(database, canvas.admission.identity.database, actor);
   }
-  const permit = await requirePermit(database);
+  return requirePermit(database);
+}
+
+/** Each step looks whether it is needed, so a killed first run is continued by the next. */
+async function prepareEmbedded(database: Database, permit: Permit, request: AccessRequest): Promise<void> {
+  const { actor, onNotice } = request;
+  const { canvas } = database;
   if ((await pendingMigrations(canvas)).length > 0) {
     await migrateLatest(database, permit, { actor, onApplied: (name) => onNotice(`Migrated: ${name}`) });
   }
@@ -83,5 +96,4 @@ async function prepareEmbedded(database: Database, { actor, onNotice }: AccessRe
     await withTransaction(database, permit, 'seed', (writer) => seed(writer.sql));
     onNotice('Loaded sample KSESSIONS rows (schema dbo).');
   }
-  return permit;
 }

@@ -2,8 +2,9 @@
  * The trail: appends an event in the caller's transaction, reads the chain and checks it. Each event is sealed with a
  * keyed hash over itself and its predecessor; the head stands in the host session, so a removed tail shows too.
  */
-import type { Reader, Writer } from './engines/database';
 import { equalSecrets, keyById, type HmacKey, type KeyRing } from './config/keys';
+import type { Reader, Writer } from './engines/database';
+import { dateOf, dateOrNull, idOf, textOf, textOrNull, uuidOf, type Row } from './engines/rows';
 
 const TABLE = 'HostSessionEvents';
 
@@ -117,24 +118,23 @@ export async function findEvent(reader: Reader, operationId: string): Promise<Ho
   return rows[0] === undefined ? undefined : toEvent(rows[0]);
 }
 
-function toEvent(row: Record<string, unknown>): HostSessionEvent {
-  const textOrNull = (column: string) => (row[column] === null ? null : String(row[column]));
+function toEvent(row: Row): HostSessionEvent {
   return {
-    operationId: String(row['OperationId']).toLowerCase(),
-    hostSessionId: Number(row['HostSessionId']),
-    canvasSessionId: Number(row['SessionId']),
-    ksessionsId: row['KSessionsId'] === null ? null : Number(row['KSessionsId']),
-    sequence: Number(row['Sequence']),
-    action: String(row['Action']) as Action,
-    actor: String(row['Actor']),
-    reason: textOrNull('Reason'),
-    oldFingerprint: textOrNull('OldFingerprint'),
-    newFingerprint: textOrNull('NewFingerprint'),
-    expiresAt: row['ExpiresAt'] as Date | null,
-    occurredAt: row['OccurredAt'] as Date,
-    hashKeyId: String(row['HashKeyId']),
-    previousHash: textOrNull('PreviousHash'),
-    eventHash: String(row['EventHash']),
+    operationId: uuidOf(row, 'OperationId'),
+    hostSessionId: idOf(row, 'HostSessionId'),
+    canvasSessionId: idOf(row, 'SessionId'),
+    ksessionsId: row['KSessionsId'] === null ? null : idOf(row, 'KSessionsId'),
+    sequence: idOf(row, 'Sequence'),
+    action: textOf(row, 'Action') as Action,
+    actor: textOf(row, 'Actor'),
+    reason: textOrNull(row, 'Reason'),
+    oldFingerprint: textOrNull(row, 'OldFingerprint'),
+    newFingerprint: textOrNull(row, 'NewFingerprint'),
+    expiresAt: dateOrNull(row, 'ExpiresAt'),
+    occurredAt: dateOf(row, 'OccurredAt'),
+    hashKeyId: textOf(row, 'HashKeyId'),
+    previousHash: textOrNull(row, 'PreviousHash'),
+    eventHash: textOf(row, 'EventHash'),
   };
 }
 

@@ -1,8 +1,8 @@
 /** The public API: what scripts use, and programs may. */
-export { withAccess, withOpenTarget, requireTarget, type Access, type AccessRequest } from './access';
+export { permitFor, withAccess, withOpenTarget, requireTarget, type Access, type AccessRequest } from './access';
 export { appendEvent, checkChain, readEvents } from './audit';
-export { runCommand, SHARED_OPTIONS, WRITING_OPTIONS, type CommandDefinition, type Run } from './cli/command';
-export { confirm, isTerminal } from './cli/confirm';
+export { accessRequest, runCommand, SHARED_OPTIONS, WRITING_OPTIONS, type CommandDefinition, type Run } from './cli/command';
+export { askText, confirm, isTerminal } from './cli/confirm';
 export { forEachId, openOutput } from './cli/output';
 export * as render from './cli/render';
 export { fileSink, streamSink, type Sink } from './cli/streams';

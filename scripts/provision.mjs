@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 
 const toolkit = createRequire(import.meta.url)('../lib/register.cjs');
-const { actorOf, faults, parseExpiry, parseIds, parseSeconds, parseText, render } = toolkit;
+const { actorOf, faults, parseExpiry, parseIds, parseText, render } = toolkit;
 
 await toolkit.runCommand({
   script: 'provision.mjs',
@@ -25,14 +25,7 @@ await toolkit.runCommand({
     const ids = parseIds(words.positionals);
     if (ids.length === 0) throw faults.noIds();
     const request = toRequest(words);
-    const access = {
-      settings: run.settings,
-      waitMs: parseSeconds('--wait', words.text('wait'), 3600),
-      actor: request.actor,
-      onOpen: (database) => run.notice(render.banner(database)),
-      onNotice: (text) => run.notice(`${text}\n`),
-    };
-    await toolkit.withAccess(access, ({ database, permit, keys }) =>
+    await toolkit.withAccess(toolkit.accessRequest(run, request.actor), ({ database, permit, keys }) =>
       words.flag('dry-run')
         ? toolkit.forEachId(ids, run.report, (id) => preview(run, database, { ...request, ksessionsId: id }))
         : withOutput(run, database, (output) =>

@@ -1,11 +1,13 @@
 /** A command defined once: the words it takes, and the one place that catches, prints and sets the exit code. */
 import { basename } from 'node:path';
 import yargs, { type Options } from 'yargs';
+import type { AccessRequest } from '../access';
 import { readSettings, type Settings } from '../config/settings';
 import { faults, ToolkitError } from '../errors';
 import { packageVersion } from '../migrations/run';
-import { errorJson, errorText, jsonLine } from './render';
+import { banner, errorJson, errorText, jsonLine } from './render';
 import { streamSink } from './streams';
+import { parseSeconds } from './words';
 
 /** Parsed words: strings stay strings, whatever they look like. */
 export interface Words {
@@ -86,6 +88,17 @@ export async function runCommand(definition: CommandDefinition): Promise<void> {
   }
 }
 
+/** How a run opens its target: the banner on stderr before any work, notices after it. */
+export function accessRequest({ settings, words, notice }: Run, actor: string): AccessRequest {
+  return {
+    settings,
+    actor,
+    waitMs: parseSeconds('--wait', words.text('wait') ?? '30', 3600),
+    onOpen: (database) => notice(banner(database)),
+    onNotice: (text) => notice(`${text}\n`),
+  };
+}
+
 /** Under zx, argv is [node, zx, script, words…]; under node it is [node, script, words…]. */
 function wordsAfterScript(script: string): string[] {
   const index = process.argv.findIndex((word, place) => place > 0 && basename(word) === script);
@@ -117,7 +130,8 @@ async function parse(definition: CommandDefinition, words: readonly string[]): P
       'boolean-negation': true,
     })
     .fail((message: string | undefined, error: Error | undefined) => {
-      throw faults.usage(message ?? error?.message ?? 'The command line was not understood.', 'Nothing was done.');
+      const what = message ?? error?.message ?? 'The command line was not understood.';
+      throw faults.usage(what.replace(/\s*\n\s*/g, ' '), 'Nothing was done.');
     });
   const parsed = (await parser.parse([...words], {}, (_error, _argv, output) => {
     printed = output === '' ? undefined : output;

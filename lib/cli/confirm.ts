@@ -18,3 +18,15 @@ export async function confirm(question: string, option: string): Promise<boolean
   const answer = await ask({ message: question, initialValue: false, output: process.stderr });
   return answer === true;
 }
+
+/**
+ * A line of text. End of input and Ctrl-C give the empty text.
+ * @param option the option that answers it without a terminal
+ * @throws ToolkitError USAGE without a terminal
+ */
+export async function askText(question: string, option: string): Promise<string> {
+  if (!isTerminal()) throw faults.noTerminal(option);
+  const { text } = await import('@clack/prompts');
+  const answer = await text({ message: question, output: process.stderr });
+  return typeof answer === 'string' ? answer.trim() : '';
+}

@@ -1,7 +1,9 @@
 /** Results as people and programs read them. Both ids always stand there, labelled. */
 import type { Database } from '../engines/database';
 import type { ToolkitError } from '../errors';
+import type { Marker } from '../guard/marker';
 import type { Outcome, ProvisionPlan, Receipt } from '../hosts/provision';
+import type { Enrolment } from '../migrations/enrol';
 
 /** Version of the JSON lines; a field that changes its meaning changes it. */
 const SCHEMA = 'canvas-host/1';
@@ -158,4 +160,13 @@ export function planText(plan: ProvisionPlan): string {
       ['Would', action],
     ]) + 'Dry run: nothing was written and no GUID was made.\n'
   );
+}
+
+/** An enrolment, as old and new identity where the database moved. */
+export function enrolmentText({ before, after }: Enrolment): string {
+  const say = (marker: Marker) =>
+    `${marker.target} (${marker.environment}): ${marker.database}, ids ${marker.serverId}/${marker.databaseId}`;
+  const isSame = before !== undefined && say(before) === say(after);
+  if (isSame) return `Already enrolled as ${say(after)}\n`;
+  return `${before === undefined ? '' : `Was      ${say(before)}\n`}Enrolled ${say(after)}\n`;
 }

@@ -53,7 +53,7 @@ export function fileSink(path: string): Sink {
         fsyncSync(file);
         return Promise.resolve();
       } catch (error) {
-        return Promise.reject(error as Error);
+        return Promise.reject(error instanceof Error ? error : new Error(String(error)));
       }
     },
     close() {

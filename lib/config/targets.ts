@@ -116,7 +116,7 @@ function readTargetsFile(path: string): TargetsFile {
 function sayError(error: ErrorObject): string {
   const params = error.params as Record<string, unknown>;
   const extra = params['additionalProperty'] ?? params['propertyName'] ?? params['allowedValues'];
-  const detail = extra === undefined ? '' : ` (${[extra].flat().join(', ')})`;
+  const detail = extra === undefined ? '' : ` (${JSON.stringify(extra)})`;
   return `${error.instancePath || '/'} ${error.message ?? 'is not valid'}${detail}`;
 }
 

@@ -52,8 +52,9 @@ export class Reader {
    */
   async ask<Row extends object>(sql: string, bindings: readonly Knex.RawBinding[] = []): Promise<Row[]> {
     if (!/^\s*select\b/i.test(sql)) throw new TypeError('A Reader only reads.');
-    const result = (await this.#knex.raw(sql, [...bindings])) as { rows: Row[] } | Row[];
-    return Array.isArray(result) ? result : result.rows;
+    const result: unknown = await this.#knex.raw(sql, [...bindings]);
+    // PostgreSQL's driver wraps the rows, SQL Server's does not.
+    return Array.isArray(result) ? (result as Row[]) : (result as { rows: Row[] }).rows;
   }
 }
 
@@ -81,7 +82,8 @@ export class Writer extends Reader {
     if (this.permit.purpose === 'enrol' && name !== MARKER_TABLE) {
       throw new TypeError('A Permit for enrolment writes the mark only.');
     }
-    return this.sql.withSchema('canvas').table(name) as Knex.QueryBuilder;
+    const query: Knex.QueryBuilder = this.sql.withSchema('canvas').table(name);
+    return query;
   }
 }
 
@@ -205,14 +207,14 @@ function makeGate(engine: Engine, dial: Dial) {
     admission = next;
   };
   return {
-    afterCreate(raw: unknown, done: (error: Error | null, raw: unknown) => void) {
+    afterCreate: (raw: unknown, done: (error: Error | null, raw: unknown) => void) => {
       judge(raw).then(
         () => done(null, raw),
         (error: unknown) => done(error as Error, raw),
       );
     },
-    async firstAdmission(knex: Knex): Promise<Admission> {
-      const client = knex.client as { acquireConnection(): Promise<unknown>; releaseConnection(raw: unknown): Promise<void> };
+    firstAdmission: async (knex: Knex): Promise<Admission> => {
+      const client = knex.client as Pick<Knex.Client, 'acquireConnection' | 'releaseConnection'>;
       await client.releaseConnection(await client.acquireConnection());
       if (admission === undefined) throw faults.noIdentity();
       return admission;

@@ -66,7 +66,7 @@ export const postgres: Engine = {
         application_name: 'canvas-host-toolkit',
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
         keepAlive: true,
-      } as Knex.PgConnectionConfig,
+      },
     });
   },
 

@@ -37,7 +37,10 @@ export const MARKER_COLUMNS: readonly string[] = Object.values(COLUMN);
 
 /** A row of canvas.Environment to a `Marker`; a NULL reads as '' and so never matches an identity. */
 export function toMarker(row: Readonly<Record<string, unknown>>): Marker {
-  const text = (key: keyof Marker) => String(row[COLUMN[key]] ?? '');
+  const text = (key: keyof Marker) => {
+    const value = row[COLUMN[key]];
+    return typeof value === 'string' ? value : '';
+  };
   return {
     target: text('target'),
     environment: text('environment'),

@@ -11,6 +11,7 @@
 import { v4 as uuidV4 } from 'uuid';
 import type { ChainHead } from '../audit';
 import type { Reader, Writer } from '../engines/database';
+import { dateOf, dateOrNull, flagOf, idOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
 import type { SourceSession } from '../source';
 
 const SESSIONS = 'Sessions';
@@ -57,13 +58,13 @@ export async function findCanvasState(reader: Reader, ksessionsId: number): Prom
     .select('SessionId', 'HostGuid')
     .where({ KSessionsId: ksessionsId });
   if (session === undefined) return undefined;
-  const canvasSessionId = toId(session['SessionId']);
+  const canvasSessionId = idOf(session, 'SessionId');
   const [live] = await reader
     .from('canvas', HOST_SESSIONS)
     .where({ SessionId: canvasSessionId, IsActive: true });
   return {
     canvasSessionId,
-    hashCopy: String(session['HostGuid']),
+    hashCopy: textOf(session, 'HostGuid'),
     live: live === undefined ? undefined : toHostSession(live),
   };
 }
@@ -76,30 +77,26 @@ export async function findWithHashCopy(
   reader: Reader,
   hostSessionId: number,
 ): Promise<(HostSession & { readonly hashCopy: string }) | undefined> {
-  const [row] = await reader.ask<Record<string, unknown>>(
+  const [row] = await reader.ask<Row>(
     `SELECT h.*, s."HostGuid" AS "HostGuid" FROM canvas."HostSessions" h
      JOIN canvas."Sessions" s ON s."SessionId" = h."SessionId" WHERE h."HostSessionId" = ?`,
     [hostSessionId],
   );
-  return row === undefined ? undefined : { ...toHostSession(row), hashCopy: String(row['HostGuid']) };
+  return row === undefined ? undefined : { ...toHostSession(row), hashCopy: textOf(row, 'HostGuid') };
 }
 
 /** Makes the canvas session of a KSESSIONS id, with its hash copy. @returns the id the database gave it */
 export async function insertCanvasSession(writer: Writer, session: SourceSession, hash: string): Promise<number> {
-  const [row] = (await writer.table(SESSIONS).insert(
-    {
-      GroupId: uuidV4(),
-      KSessionsId: session.ksessionsId,
-      Title: cut(session.title, TITLE_LENGTH),
-      Description: session.description === null ? null : cut(session.description, DESCRIPTION_LENGTH),
-      Status: 'Created',
-      HostGuid: hash,
-      CreatedAt: writer.now,
-      ModifiedAt: writer.now,
-    },
-    ['SessionId'],
-  )) as Record<string, unknown>[];
-  return toId(row?.['SessionId']);
+  return insertOne(writer, SESSIONS, 'SessionId', {
+    GroupId: uuidV4(),
+    KSessionsId: session.ksessionsId,
+    Title: cut(session.title, TITLE_LENGTH),
+    Description: session.description === null ? null : cut(session.description, DESCRIPTION_LENGTH),
+    Status: 'Created',
+    HostGuid: hash,
+    CreatedAt: writer.now,
+    ModifiedAt: writer.now,
+  });
 }
 
 /** Makes the host session that carries a credential. @returns the id the database gave it */
@@ -109,17 +106,13 @@ export async function insertHostSession(
   credential: StoredCredential,
   createdBy: string,
 ): Promise<number> {
-  const [row] = (await writer.table(HOST_SESSIONS).insert(
-    {
-      SessionId: canvasSessionId,
-      ...credentialColumns(credential),
-      CreatedAt: writer.now,
-      CreatedBy: createdBy,
-      IsActive: true,
-    },
-    ['HostSessionId'],
-  )) as Record<string, unknown>[];
-  return toId(row?.['HostSessionId']);
+  return insertOne(writer, HOST_SESSIONS, 'HostSessionId', {
+    SessionId: canvasSessionId,
+    ...credentialColumns(credential),
+    CreatedAt: writer.now,
+    CreatedBy: createdBy,
+    IsActive: true,
+  });
 }
 
 /** Puts a new credential into a live row. CreatedAt and CreatedBy stay; who and why stand in the event. */
@@ -164,9 +157,15 @@ export async function setHashCopy(writer: Writer, canvasSessionId: number, hash:
   await updateOne(writer, SESSIONS, { SessionId: canvasSessionId }, { HostGuid: hash, ModifiedAt: writer.now });
 }
 
+/** @returns the id the database gave the row */
+async function insertOne(writer: Writer, table: string, idColumn: string, values: object): Promise<number> {
+  const rows: unknown = await writer.table(table).insert(values, [idColumn]);
+  return idOf((rows as Row[])[0], idColumn);
+}
+
 /** One row or an error: an update that misses its row must not pass for done (I-22). */
 async function updateOne(writer: Writer, table: string, key: object, values: object): Promise<void> {
-  const count = (await writer.table(table).where(key).update(values)) as number;
+  const count = await writer.table(table).where(key).update<number>(values);
   if (count !== 1) throw new Error(`An update of canvas.${table} met ${count} rows instead of one.`);
 }
 
@@ -183,27 +182,19 @@ function headColumns(head: ChainHead) {
   return { LastSequence: head.sequence, LastEventHash: head.hash };
 }
 
-function toHostSession(row: Record<string, unknown>): HostSession {
-  const textOrNull = (column: string) => (row[column] === null ? null : String(row[column]));
+function toHostSession(row: Row): HostSession {
   return {
-    hostSessionId: toId(row['HostSessionId']),
-    hash: String(row['HostGuidHash']),
-    hashKeyId: textOrNull('HashKeyId'),
-    fingerprint: textOrNull('GuidFingerprint'),
-    createdAt: row['CreatedAt'] as Date,
-    createdBy: textOrNull('CreatedBy'),
-    expiresAt: row['ExpiresAt'] as Date | null,
-    updatedAt: row['UpdatedAt'] as Date | null,
-    isActive: row['IsActive'] === true,
-    head: { sequence: Number(row['LastSequence'] ?? 0), hash: textOrNull('LastEventHash') },
+    hostSessionId: idOf(row, 'HostSessionId'),
+    hash: textOf(row, 'HostGuidHash'),
+    hashKeyId: textOrNull(row, 'HashKeyId'),
+    fingerprint: textOrNull(row, 'GuidFingerprint'),
+    createdAt: dateOf(row, 'CreatedAt'),
+    createdBy: textOrNull(row, 'CreatedBy'),
+    expiresAt: dateOrNull(row, 'ExpiresAt'),
+    updatedAt: dateOrNull(row, 'UpdatedAt'),
+    isActive: flagOf(row, 'IsActive'),
+    head: { sequence: numberOf(row, 'LastSequence', 0), hash: textOrNull(row, 'LastEventHash') },
   };
-}
-
-/** BIGINT comes as text from both drivers; an id beyond 2^53 must not be rounded to another one (I-37). */
-function toId(value: unknown): number {
-  const id = Number(value);
-  if (!Number.isSafeInteger(id) || id <= 0) throw new Error(`The database gave an id that is no id: ${String(value)}`);
-  return id;
 }
 
 /** Cuts to a column's length without splitting a character in two. */

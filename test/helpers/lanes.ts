@@ -37,7 +37,9 @@ const ACTOR = 'suite';
 const SYSTEM_VARIABLES = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'USER', 'TZ'];
 
 function systemEnv(): NodeJS.ProcessEnv {
-  return Object.fromEntries(SYSTEM_VARIABLES.map((name) => [name, process.env[name]]).filter(([, value]) => value));
+  const env: NodeJS.ProcessEnv = {};
+  for (const name of SYSTEM_VARIABLES) if (process.env[name] !== undefined) env[name] = process.env[name];
+  return env;
 }
 
 function scratchFolder(t: ExecutionContext): string {
@@ -68,18 +70,11 @@ export function open<T>(scratch: Scratch, work: (database: Database) => Promise<
   return withOpenTarget(accessRequest(scratch.settings), work);
 }
 
-/** Rows of one SELECT. */
-export function query<Row extends object = Record<string, unknown>>(scratch: Scratch, sql: string): Promise<Row[]> {
-  return open(scratch, (database) => database.canvas.ask<Row>(sql));
-}
-
 /** Statements in one permitted transaction: what a hand that may write could do. */
-export function execute(scratch: Scratch, ...statements: string[]): Promise<void> {
-  return access(scratch, ({ database, permit }) =>
-    withTransaction(database, permit, undefined, async (writer) => {
-      for (const statement of statements) await writer.sql.raw(statement);
-    }),
-  );
+export function execute({ database, permit }: Access, ...statements: string[]): Promise<void> {
+  return withTransaction(database, permit, undefined, async (writer) => {
+    for (const statement of statements) await writer.sql.raw(statement);
+  });
 }
 
 // --- embedded ------------------------------------------------------------------------------------------------------

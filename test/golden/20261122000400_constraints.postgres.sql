@@ -1,0 +1,100 @@
+DO $canvas$ BEGIN
+IF (SELECT attidentity FROM pg_catalog.pg_attribute
+  WHERE attrelid = '"canvas"."Sessions"'::regclass AND attname = 'SessionId') = 'd' THEN
+  ALTER TABLE "canvas"."Sessions" ALTER COLUMN "SessionId" SET GENERATED ALWAYS;
+END IF;
+END $canvas$
+;
+
+DO $canvas$ BEGIN
+IF coalesce((SELECT attidentity FROM pg_catalog.pg_attribute
+  WHERE attrelid = '"canvas"."Sessions"'::regclass AND attname = 'SessionId'), '') <> 'a' THEN
+  RAISE EXCEPTION 'SCHEMA_UNSUPPORTED: canvas.Sessions.SessionId is no identity column.' USING ERRCODE = 'CH001';
+END IF;
+END $canvas$
+;
+
+DO $canvas$ BEGIN
+IF (SELECT attidentity FROM pg_catalog.pg_attribute
+  WHERE attrelid = '"canvas"."HostSessions"'::regclass AND attname = 'HostSessionId') = 'd' THEN
+  ALTER TABLE "canvas"."HostSessions" ALTER COLUMN "HostSessionId" SET GENERATED ALWAYS;
+END IF;
+END $canvas$
+;
+
+DO $canvas$ BEGIN
+IF coalesce((SELECT attidentity FROM pg_catalog.pg_attribute
+  WHERE attrelid = '"canvas"."HostSessions"'::regclass AND attname = 'HostSessionId'), '') <> 'a' THEN
+  RAISE EXCEPTION 'SCHEMA_UNSUPPORTED: canvas.HostSessions.HostSessionId is no identity column.' USING ERRCODE = 'CH001';
+END IF;
+END $canvas$
+;
+
+DO $canvas$ BEGIN
+IF NOT EXISTS (
+  SELECT FROM pg_catalog.pg_constraint f
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND f.conkey = ARRAY[a.attnum]
+  JOIN pg_catalog.pg_attribute r ON r.attrelid = f.confrelid AND f.confkey = ARRAY[r.attnum]
+  WHERE f.contype = 'f' AND f.convalidated AND f.confdeltype = 'c'
+    AND f.conrelid = '"canvas"."HostSessions"'::regclass AND a.attname = 'SessionId'
+    AND f.confrelid = '"canvas"."Sessions"'::regclass AND r.attname = 'SessionId') THEN
+  ALTER TABLE "canvas"."HostSessions" ADD CONSTRAINT "FK_HostSessions_Sessions_SessionId" FOREIGN KEY ("SessionId") REFERENCES "canvas"."Sessions" ("SessionId") ON DELETE CASCADE;
+END IF;
+END $canvas$
+;
+
+DO $canvas$ BEGIN
+IF NOT EXISTS (
+  SELECT FROM pg_catalog.pg_index i
+  WHERE i.indrelid = '"canvas"."Sessions"'::regclass AND i.indisvalid AND i.indisunique = true
+    AND pg_get_expr(i.indpred, i.indrelid) IS NOT DISTINCT FROM '("KSessionsId" IS NOT NULL)'
+    AND 'KSessionsId' = (
+      SELECT string_agg(a.attname, ',' ORDER BY k.place)
+      FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number)) THEN
+  CREATE UNIQUE INDEX "IX_Sessions_KSessionsId" ON "canvas"."Sessions" ("KSessionsId") WHERE "KSessionsId" IS NOT NULL;
+END IF;
+END $canvas$
+;
+
+DO $canvas$ BEGIN
+IF NOT EXISTS (
+  SELECT FROM pg_catalog.pg_index i
+  WHERE i.indrelid = '"canvas"."HostSessions"'::regclass AND i.indisvalid AND i.indisunique = true
+    AND pg_get_expr(i.indpred, i.indrelid) IS NOT DISTINCT FROM '"IsActive"'
+    AND 'SessionId' = (
+      SELECT string_agg(a.attname, ',' ORDER BY k.place)
+      FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number)) THEN
+  CREATE UNIQUE INDEX "UX_HostSessions_OneActive" ON "canvas"."HostSessions" ("SessionId") WHERE "IsActive";
+END IF;
+END $canvas$
+;
+
+DO $canvas$ BEGIN
+IF NOT EXISTS (
+  SELECT FROM pg_catalog.pg_index i
+  WHERE i.indrelid = '"canvas"."HostSessions"'::regclass AND i.indisvalid AND i.indisunique = true
+    AND pg_get_expr(i.indpred, i.indrelid) IS NOT DISTINCT FROM NULL
+    AND 'SessionId,HostGuidHash' = (
+      SELECT string_agg(a.attname, ',' ORDER BY k.place)
+      FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number)) THEN
+  CREATE UNIQUE INDEX "IX_HostSessions_SessionGuidHash" ON "canvas"."HostSessions" ("SessionId", "HostGuidHash");
+END IF;
+END $canvas$
+;
+
+DO $canvas$ BEGIN
+IF NOT EXISTS (
+  SELECT FROM pg_catalog.pg_index i
+  WHERE i.indrelid = '"canvas"."HostSessions"'::regclass AND i.indisvalid AND i.indisunique = false
+    AND pg_get_expr(i.indpred, i.indrelid) IS NOT DISTINCT FROM NULL
+    AND 'HostGuidHash' = (
+      SELECT string_agg(a.attname, ',' ORDER BY k.place)
+      FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number)) THEN
+  CREATE INDEX "IX_HostSessions_HostGuidHash" ON "canvas"."HostSessions" ("HostGuidHash");
+END IF;
+END $canvas$
+;
