@@ -102,10 +102,8 @@ export function assertRepeatsTarget(facts: ConnectionFacts, target: RepeatedTarg
 /** Printing, JSON and spreading must not show the password: it is not enumerable, and inspect has a hook. */
 function hidePassword({ password, ...shown }: Found): ConnectionFacts {
   const print = (): object => (password === undefined ? shown : { ...shown, password: '[hidden]' });
-  return Object.freeze(Object.defineProperties({ ...shown }, {
-    password: { get: () => password },
-    [inspect.custom]: { value: print },
-  }));
+  const hidden = { password: { get: () => password }, [inspect.custom]: { value: print } };
+  return Object.freeze(Object.defineProperties({ ...shown }, hidden));
 }
 
 /** ASCII only: the Kelvin sign is no k. Brackets belong to the URL form of an IPv6 address, not to itself. */
@@ -347,10 +345,9 @@ function readUrl(source: string): Found {
   const [, name = '', userInfo, authority = '', path = '', query] = parts;
   const scheme = SCHEMES.get(name.toLowerCase());
   if (scheme === undefined) refuse('Scheme', 'it names no engine of this toolkit', URL_HINT);
-  return {
-    form: 'url', scheme, ...readUserInfo(userInfo), ...readAuthority(authority),
-    ...readDatabase(decode(path, 'Database'), 'Database'), ...readQuery(query, PARAMETERS[scheme]),
-  };
+  const where = { ...readAuthority(authority), ...readDatabase(decode(path, 'Database'), 'Database') };
+  const who = readUserInfo(userInfo);
+  return { form: 'url', scheme, ...who, ...where, ...readQuery(query, PARAMETERS[scheme]) };
 }
 
 function readUserInfo(userInfo: string | undefined): Piece {

@@ -4,7 +4,7 @@ import {
   assertRepeatsTarget, parseConnectionString, type ConnectionFacts, type RepeatedTarget,
 } from '../../lib/config/connection-string';
 import { ToolkitError } from '../../lib/errors';
-import { DEV, ELSEWHERE, READ, REFUSED, REPEATS } from './connection-strings.table';
+import { DEV, ELSEWHERE, READ, REFUSED, REPEATS, SQLCLIENT_KEYWORDS } from './connection-strings.table';
 
 const ORIGIN = 'CANVAS_DEV_CONNECTION_STRING';
 
@@ -59,6 +59,14 @@ for (const [text, target, reason] of REPEATS) {
     t.notThrows(() => repeats(text, target));
   });
 }
+
+test('every keyword of SqlClient is known, if only to be refused', (t) => {
+  for (const keyword of SQLCLIENT_KEYWORDS) {
+    // No keyword takes two braces; each is refused for its value or for what it does, not for its name.
+    const error = thrownBy(t, () => parseConnectionString(`${keyword}={}`, ORIGIN));
+    t.notRegex(error.why, /no such key/, keyword);
+  }
+});
 
 test('the table has at least 150 different rows', (t) => {
   const texts = new Set([...READ, ...REFUSED, ...ELSEWHERE].map(([text]) => text));

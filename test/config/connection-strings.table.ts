@@ -528,3 +528,24 @@ export const REPEATS: readonly (readonly [text: string, target: RepeatedTarget, 
   ['postgresql://u@DB.internal:5432/canvas_staging', STAGING, 'the other scheme'],
   ['Database="My ""Db"""', { ...DEV, database: 'My "Db"' }, 'odd names, as the target says'],
 ];
+
+/** Every keyword of Microsoft.Data.SqlClient 6, on .NET and .NET Framework, with its synonyms. */
+export const SQLCLIENT_KEYWORDS: readonly string[] = [
+  'Addr', 'Address', 'App', 'Application Intent', 'Application Name', 'ApplicationIntent', 'AttachDbFilename',
+  'Attestation Protocol', 'Authentication', 'Column Encryption Setting', 'ColumnEncryption',
+  'Command Timeout',
+  'Connect Retry Count', 'Connect Retry Interval', 'Connect Timeout', 'Connection Idle Timeout',
+  'Connection Lifetime', 'Connection Timeout', 'ConnectRetryCount', 'ConnectRetryInterval', 'ConnectTimeout',
+  'Context Connection', 'Current Language', 'Data Source', 'Database', 'Enclave Attestation Url', 'Encrypt',
+  'Enlist', 'Extended Properties', 'Failover Partner', 'Failover Partner SPN', 'FailoverPartner',
+  'FailoverPartnerSPN', 'Host Name In Certificate', 'HostNameInCertificate', 'Initial Catalog',
+  'Initial File Name', 'Integrated Security', 'IP Address Preference', 'IPAddressPreference', 'Language',
+  'Load Balance Timeout', 'Max Pool Size', 'Min Pool Size', 'Multi Subnet Failover',
+  'Multiple Active Result Sets', 'MultipleActiveResultSets', 'MultiSubnetFailover', 'Net', 'Network',
+  'Network Address', 'Network Library', 'Packet Size', 'PacketSize', 'Password', 'Persist Security Info',
+  'PersistSecurityInfo', 'Pool Blocking Period', 'PoolBlockingPeriod', 'Pooling', 'PWD', 'Replication',
+  'Server', 'Server Certificate', 'Server SPN', 'ServerCertificate', 'ServerSPN', 'Timeout',
+  'Transaction Binding', 'Transparent Network IP Resolution', 'TransparentNetworkIPResolution',
+  'Trust Server Certificate', 'Trusted_Connection', 'TrustServerCertificate', 'Type System Version', 'UID',
+  'User', 'User ID', 'User Instance', 'Workstation ID', 'WorkstationID', 'WSID',
+];
