@@ -384,6 +384,13 @@ export const faults = {
       `It is older than ${newest}, which was applied already.`,
       'Give the file a newer timestamp.',
     ),
+  appliedMeanwhile: (name: string) =>
+    make(
+      'CONFLICT',
+      `Another run applied ${name} meanwhile.`,
+      'The list of pending migrations was read before the lock was taken. Nothing was written by this run.',
+      'Run the command again.',
+    ),
   migrationFailed: (name: string, cause: unknown) =>
     make(
       'DATA_NOT_READY',

@@ -133,7 +133,8 @@ export async function withDatabase<T>(request: OpenRequest, work: (database: Dat
   );
 }
 
-function engineOf(target: Target): Engine {
+/** The engine of a target. @throws ToolkitError CONFIG where there is none yet */
+export function engineOf(target: Target): Engine {
   const engine = ENGINES[target.engine];
   if (engine === undefined) throw faults.engineMissing(target.name, target.engine);
   return engine;
@@ -195,15 +196,37 @@ async function withConnection<T>(
 /** Which connection a driver's error came from: one catch far away can then say where it happened. */
 const origin = new WeakMap<Error, Where>();
 
+/**
+ * A Knex configuration for the `knex` command: its connections pass the same gate, and because Knex writes by itself,
+ * each must be the very database the Permit is for.
+ */
+export async function knexConfigFor(request: OpenRequest, permit: Permit): Promise<Knex.Config> {
+  const engine = engineOf(request.target);
+  const dial: Dial = { target: request.target, role: 'canvas', login: request.logins.canvas, waitMs: request.waitMs };
+  const gate = makeGate(engine, dial, async (raw, admission) => {
+    assertUnmoved(permit, admission.identity);
+    await engine.allowWrites(raw);
+  });
+  return { ...(await engine.connect(dial)), pool: { min: 0, max: 1, afterCreate: gate.afterCreate } };
+}
+
 /** Knex prints its own warnings, of errors that are thrown as well; only cli/ prints. */
 const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
 
-/** Every physical connection passes here before its first use (tarn's afterCreate rejects the query otherwise). */
-function makeGate(engine: Engine, dial: Dial) {
+/**
+ * Every physical connection passes here before its first use (tarn's afterCreate rejects the query otherwise).
+ * @param then what else a connection must stand, once the guard has admitted it
+ */
+function makeGate(
+  engine: Engine,
+  dial: Dial,
+  then: (raw: unknown, admission: Admission) => Promise<void> = () => Promise.resolve(),
+) {
   let admission: Admission | undefined;
   const judge = async (raw: unknown) => {
     const next = admit(dial.target, dial.role, await engine.identify(raw, dial));
     if (admission !== undefined) assertSameIdentity(admission, next);
+    await then(raw, next);
     admission = next;
   };
   return {
@@ -281,9 +304,9 @@ export async function withTransaction<T>(
   let isCommitting = false;
   try {
     return await knex.transaction(async (trx) => {
-      const head = await engine.beginWriting(trx, waitMs);
+      const head = await engine.beginWriting(trx);
       assertUnmoved(permit, head.identity);
-      if (lock !== undefined) await engine.lock(trx, lock);
+      if (lock !== undefined) await engine.lock(trx, lock, waitMs);
       const result = await work(new Writer(trx, permit, canvas, head.now));
       isCommitting = true;
       return result;

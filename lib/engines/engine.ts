@@ -45,14 +45,20 @@ export interface Engine {
   connect(dial: Dial): Promise<Knex.Config>;
   /** @param raw the driver's own connection */
   identify(raw: unknown, dial: Dial): Promise<Answer>;
+  /** Ends the read-only state of a session that `identify` began: for the `knex` command only, behind a Permit. */
+  allowWrites(raw: unknown): Promise<void>;
   /** A SELECT of one column, `now`: the database's clock as ISO 8601 UTC text, to the millisecond. */
   readonly clock: string;
-  beginWriting(trx: Knex.Transaction, waitMs: number): Promise<Head>;
+  /** The first statement of a writing transaction: opens it for writing and brings back the head. */
+  beginWriting(trx: Knex.Transaction): Promise<Head>;
+  /** Identity and clock, within a transaction that is open for writing already. */
+  readHead(trx: Knex.Transaction): Promise<Head>;
   /**
-   * Waits for the lock of that name until the transaction ends, as long as `beginWriting` was told.
+   * Takes the lock of that name until the transaction ends.
+   * @param waitMs how long to wait for it, and from then on for any other lock
    * @throws the driver's error, which `explain` knows as LOCKED, when the wait is over
    */
-  lock(trx: Knex.Transaction, name: string): Promise<void>;
+  lock(trx: Knex.Transaction, name: string, waitMs: number): Promise<void>;
   /** Time-outs for schema changes: a short wait for table locks, no bound on the work itself. */
   prepareSchemaChange(trx: Knex.Transaction): Promise<void>;
   /** The failure in our words, or undefined when this engine does not know it. */

@@ -75,7 +75,12 @@ export const postgres: Engine = {
     return askIdentity(raw as Client, address.database);
   },
 
+  async allowWrites(raw: unknown): Promise<void> {
+    await (raw as Client).query('SET default_transaction_read_only = off');
+  },
+
   beginWriting,
+  readHead,
   lock,
   prepareSchemaChange,
   explain,
@@ -106,23 +111,37 @@ export async function askIdentity(connection: Client, expected: string): Promise
   return answer;
 }
 
-/** Also used by the embedded engine, which is PostgreSQL too. */
-export async function beginWriting(trx: Knex.Transaction, waitMs: number): Promise<Head> {
-  const results = await trx.raw<QueryResult<Identity & { now: string; path: string }>[]>(`
-    SET TRANSACTION READ WRITE;
-    SET LOCAL lock_timeout = ${waitMs};
-    SET LOCAL statement_timeout = ${waitMs + REQUEST_TIMEOUT_MS};
-    SELECT ${IDENTITY}, current_setting('search_path') AS "path", ${CLOCK}`);
-  const row = results.at(-1)?.rows[0];
+type HeadRow = Identity & { readonly now: string; readonly path: string };
+
+const HEAD = `SELECT ${IDENTITY}, current_setting('search_path') AS "path", ${CLOCK}`;
+
+/** One message, one round trip. */
+async function beginWriting(trx: Knex.Transaction): Promise<Head> {
+  const results = await trx.raw<QueryResult<HeadRow>[]>(`SET TRANSACTION READ WRITE; ${HEAD}`);
+  return toHead(results[1]?.rows[0]);
+}
+
+async function readHead(trx: Knex.Transaction): Promise<Head> {
+  const { rows } = await trx.raw<QueryResult<HeadRow>>(HEAD);
+  return toHead(rows[0]);
+}
+
+function toHead(row: HeadRow | undefined): Head {
   if (row === undefined) throw faults.noIdentity();
   if (row.path !== SEARCH_PATH) throw faults.searchPathMoved(SEARCH_PATH, row.path);
   const { server, serverId, database, databaseId } = row;
   return { identity: { server, serverId, database, databaseId }, now: new Date(row.now) };
 }
 
-/** An advisory lock of the transaction; lock_timeout bounds the wait. */
-export async function lock(trx: Knex.Transaction, name: string): Promise<void> {
-  await trx.raw('SELECT pg_advisory_xact_lock(hashtextextended(?, 0))', [name]);
+/** An advisory lock of the transaction; lock_timeout bounds the wait, and statement_timeout must not come first. */
+async function lock(trx: Knex.Transaction, name: string, waitMs: number): Promise<void> {
+  const key = (trx.client as { raw(sql: string, bindings: string[]): { toString(): string } })
+    .raw('hashtextextended(?, 0)', [name])
+    .toString();
+  await trx.raw(
+    `SET LOCAL lock_timeout = ${waitMs}; SET LOCAL statement_timeout = ${waitMs + REQUEST_TIMEOUT_MS}; ` +
+      `SELECT pg_advisory_xact_lock(${key})`,
+  );
 }
 
 async function prepareSchemaChange(trx: Knex.Transaction): Promise<void> {

@@ -14,7 +14,7 @@ export interface Applied {
 
 /** What a ledger row records beside the file's name and checksum. */
 export interface LedgerRecord extends Applied {
-  readonly batch: number;
+  readonly appliedAt: Date;
   readonly durationMs: number;
   readonly appliedBy: string;
   readonly toolVersion: string;
@@ -55,19 +55,29 @@ export async function readLedger(reader: Reader): Promise<Applied[]> {
   return rows.map((row) => ({ name: String(row['Name']), checksum: String(row['Checksum']) }));
 }
 
+/** @returns whether a migration was applied already */
+export async function isInLedger(trx: Knex, name: string): Promise<boolean> {
+  const rows: unknown[] = await trx.withSchema(SCHEMA).from(LEDGER_TABLE).select('Name').where({ Name: name });
+  return rows.length > 0;
+}
+
 /** The number of the batch a new run begins. */
 export async function nextBatch(reader: Reader): Promise<number> {
   const rows = await reader.from(SCHEMA, HISTORY_TABLE).select('batch').orderBy('batch', 'desc').limit(1);
   return Number(rows[0]?.['batch'] ?? 0) + 1;
 }
 
-/** Records one migration in history and ledger, in the transaction that applied it. */
-export async function recordApplied(writer: Writer, record: LedgerRecord): Promise<void> {
-  await writer.table(HISTORY_TABLE).insert({ name: record.name, batch: record.batch, migration_time: writer.now });
-  await writer.table(LEDGER_TABLE).insert({
+/** Records one migration in Knex's history, in the transaction that applied it. */
+export async function recordHistory(writer: Writer, name: string, batch: number): Promise<void> {
+  await writer.table(HISTORY_TABLE).insert({ name, batch, migration_time: writer.now });
+}
+
+/** Records one migration in the ledger, in the transaction that applied it. */
+export async function recordInLedger(trx: Knex, record: LedgerRecord): Promise<void> {
+  await trx.withSchema(SCHEMA).table(LEDGER_TABLE).insert({
     Name: record.name,
     Checksum: record.checksum,
-    AppliedAt: writer.now,
+    AppliedAt: record.appliedAt,
     DurationMs: record.durationMs,
     AppliedBy: record.appliedBy,
     ToolVersion: record.toolVersion,

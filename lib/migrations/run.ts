@@ -4,16 +4,18 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Knex } from 'knex';
 import { PACKAGE_ROOT } from '../config/settings';
 import { explain, withTransaction, type Database, type Reader, type Writer } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
 import type { Permit } from '../guard/guard';
 import { loadMigration, MIGRATIONS_FOLDER, readMigrations, type MigrationFile } from './files';
-import { nextBatch, readLedger, recordApplied } from './ledger';
+import { nextBatch, readLedger, recordHistory, recordInLedger } from './ledger';
 import { planLatest } from './plan';
 import { listObjects } from './schema';
 
-const LOCK = 'migrate';
+/** Every runner takes this lock, the `knex` command too. */
+export const MIGRATION_LOCK = 'migrate';
 
 export interface RunRequest {
   readonly folder?: string;
@@ -36,11 +38,13 @@ export async function migrateLatest(database: Database, permit: Permit, request:
   const applied: string[] = [];
   let batch: number | undefined;
   for (;;) {
-    const step = await withTransaction(database, permit, LOCK, async (writer) => {
+    const step = await withTransaction(database, permit, MIGRATION_LOCK, async (writer) => {
       const [next] = planLatest(readMigrations(request.folder), await readLedger(writer));
       if (next === undefined) return undefined;
       batch ??= await nextBatch(writer);
-      return { name: next.name, durationMs: await applyOne(database, writer, next, batch, request.actor) };
+      const durationMs = await applyOne(database, writer, next, request.actor);
+      await recordHistory(writer, next.name, batch);
+      return { name: next.name, durationMs };
     });
     if (step === undefined) return applied;
     applied.push(step.name);
@@ -48,24 +52,36 @@ export async function migrateLatest(database: Database, permit: Permit, request:
   }
 }
 
-async function applyOne(
-  database: Database,
-  writer: Writer,
-  file: MigrationFile,
-  batch: number,
-  actor: string,
-): Promise<number> {
+async function applyOne(database: Database, writer: Writer, file: MigrationFile, actor: string): Promise<number> {
   await database.engine.prepareSchemaChange(writer.sql);
-  const before = await listObjects(writer);
-  const start = performance.now();
-  await loadMigration(file).up(writer.sql).catch((error: unknown) => {
+  return applyAndRecord(writer.sql, file, { actor, now: writer.now }).catch((error: unknown) => {
     throw inMigration(file.name, explain(database, error));
   });
+}
+
+/**
+ * Runs one migration and records it in the ledger, in the transaction it is given. The `knex` command comes here
+ * too: the ledger does not depend on who ran.
+ * @returns how long the migration took, in milliseconds
+ */
+export async function applyAndRecord(
+  trx: Knex,
+  file: MigrationFile,
+  { actor, now }: { readonly actor: string; readonly now: Date },
+): Promise<number> {
+  const before = await listObjects(trx);
+  const start = performance.now();
+  await loadMigration(file).up(trx);
   const durationMs = Math.round(performance.now() - start);
-  const made = [...(await listObjects(writer))].filter((object) => !before.has(object)).sort();
-  const toolVersion = packageVersion();
-  await recordApplied(writer, {
-    name: file.name, checksum: file.checksum, batch, durationMs, appliedBy: actor, toolVersion, made,
+  const made = [...(await listObjects(trx))].filter((object) => !before.has(object)).sort();
+  await recordInLedger(trx, {
+    name: file.name,
+    checksum: file.checksum,
+    appliedAt: now,
+    durationMs,
+    appliedBy: actor,
+    toolVersion: packageVersion(),
+    made,
   });
   return durationMs;
 }

@@ -1,4 +1,5 @@
 /** The live canvas schema as data. */
+import type { Knex } from 'knex';
 import type { Reader } from '../engines/database';
 import { SCHEMA } from './sql';
 
@@ -27,8 +28,8 @@ const OBJECTS = `
   ) AS objects`;
 
 /** The names of everything in schema canvas: tables, columns, indexes, constraints, triggers, functions. */
-export async function listObjects(reader: Reader): Promise<Set<string>> {
-  const rows = await reader.ask<{ object: string }>(OBJECTS);
+export async function listObjects(knex: Knex): Promise<Set<string>> {
+  const { rows } = await knex.raw<{ rows: { object: string }[] }>(OBJECTS);
   return new Set(rows.map(({ object }) => object));
 }
 

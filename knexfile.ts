@@ -1,0 +1,16 @@
+// For `npx knex`: the target comes from CANVAS_TARGET (else the default of targets.json), and what connects passes the
+// guard like every other command. `npm run migrate` does more; see lib/migrations/knex-command.ts.
+import { errorText } from './lib/cli/render';
+import { ToolkitError } from './lib/errors';
+import { knexCommandConfig } from './lib/migrations/knex-command';
+
+module.exports = async () => {
+  try {
+    return await knexCommandConfig(process.env);
+  } catch (error) {
+    // Knex would print a stack trace and always exit with 1.
+    if (!(error instanceof ToolkitError)) throw error;
+    process.stderr.write(errorText(error));
+    process.exit(error.exit);
+  }
+};
