@@ -1,11 +1,11 @@
 /** From settings to a permitted, ready database: the one path every script takes. */
-import { readLogins } from './config/credentials';
+import { readLogins, type Purpose } from './config/credentials';
 import { readKeys, type KeyRing } from './config/keys';
 import type { Settings } from './config/settings';
 import { chooseTarget, type Target } from './config/targets';
-import { withDatabase, withTransaction, type Database } from './engines/database';
+import { findHarm, withDatabase, withTransaction, type Database } from './engines/database';
 import { faults } from './errors';
-import { assertAllowed, type Permit } from './guard/guard';
+import { assertAllowed, assertHarmless, type Permit } from './guard/guard';
 import { enrol, readMarker, requirePermit } from './migrations/enrol';
 import { migrateLatest, pendingMigrations } from './migrations/run';
 import { hasTable } from './migrations/schema';
@@ -16,6 +16,8 @@ export interface AccessRequest {
   /** How long to wait for a lock, in milliseconds. */
   readonly waitMs: number;
   readonly actor: string;
+  /** Schema changes may have a login of their own. */
+  readonly purpose?: Purpose;
   /** Told once both connections have named themselves, before any work. */
   readonly onOpen: (database: Database) => void;
   /** Told what the embedded target does by itself on first use. */
@@ -45,9 +47,11 @@ export async function withOpenTarget<T>(
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
   const target = requireTarget(request.settings);
-  const logins = readLogins(request.settings, target);
+  const logins = readLogins(request.settings, target, request.purpose ?? 'use');
+  logins.notices.forEach(request.onNotice);
   return withDatabase({ target, logins, waitMs: request.waitMs }, async (database) => {
     request.onOpen(database);
+    if (target.engine !== 'pglite' && target.strict) assertHarmless(target, await findHarm(database));
     return work(database);
   });
 }

@@ -137,12 +137,40 @@ export const faults = {
       'Check the folder and who may write to it. Nothing was done.',
       { cause },
     ),
+  secretIsShared: (path: string) =>
+    make(
+      'CONFIG',
+      `The file ${path} can be read by others.`,
+      'It holds a password or a key; its mode gives rights to the group or to everybody.',
+      `Run: chmod 600 ${path}`,
+    ),
+  weakTls: (target: string, setting: string, server: string) =>
+    make(
+      'CONFIG',
+      `Target ${target} would be reached without TLS that can be trusted.`,
+      `${setting} is for the loopback only, and ${server} is not on it.`,
+      'Take it out; a private certificate authority is named with "ca": "file.pem".',
+    ),
+  plainOffLoopback: (place: string, address: string) =>
+    make(
+      'GUARD_IDENTITY',
+      'A connection without TLS left this machine.',
+      `The ${place} connection was made to ${address}, which is not the loopback.`,
+      'Check where the server name leads, or take "encrypt": false out of the target.',
+    ),
+  stringWeakensTls: (variable: string, key: string) =>
+    make(
+      'GUARD_DIFFERS',
+      `The connection string in ${variable} is refused.`,
+      `${key}: it asks for less than the target does.`,
+      'Take it out of the string; the target alone says how TLS is used.',
+    ),
   targetsUnreadable: (path: string, cause: unknown) =>
     make(
       'CONFIG',
       `The list of targets cannot be read: ${path}`,
-      cause instanceof SyntaxError ? cause.message : `The system says ${systemCode(cause)}.`,
-      'Mend the file, or name another one in CANVAS_TARGETS_FILE.',
+      `The system says ${systemCode(cause)}.`,
+      'Mend the path, or name another file in CANVAS_TARGETS_FILE.',
       { cause },
     ),
   targetsInvalid: (path: string, errors: readonly string[]) =>
@@ -172,6 +200,13 @@ export const faults = {
       `There is no login for target ${target}.`,
       `The variable ${variable} is not set.`,
       `Set ${variable} and its password (or password file), or the connection string, in the environment.`,
+    ),
+  passwordWithoutUser: (prefix: string) =>
+    make(
+      'CONFIG',
+      `There is a password for ${prefix}, and no user.`,
+      `${prefix}_PASSWORD or ${prefix}_PASSWORD_FILE is set, ${prefix}_USER is not.`,
+      `Set ${prefix}_USER, or unset the password.`,
     ),
   engineMissing: (target: string, engine: string) =>
     make(
@@ -238,6 +273,13 @@ export const faults = {
       `The ${role} connection of target ${target} reached another server.`,
       `The server calls itself ${actual}; the target says serverName ${expected}.`,
       'Check where the server name leads (DNS, aliases, port forwarding).',
+    ),
+  couldHarm: (target: string, findings: readonly string[]) =>
+    make(
+      'GUARD_PROTECTED',
+      `The login of target ${target} may do more than it should.`,
+      findings.join(' '),
+      'Give it the least privileges (docs/guard.md has the script), or take "strict": true out of the target.',
     ),
   noIdentity: () =>
     make(

@@ -8,7 +8,7 @@ export * as render from './cli/render';
 export { fileSink, streamSink, type Sink } from './cli/streams';
 export { actorOf, parseExpiry, parseIds, parseSeconds, parseText } from './cli/words';
 export { readSettings, type Settings } from './config/settings';
-export { explain, withDatabase, withTransaction } from './engines/database';
+export { explain, findHarm, withDatabase, withTransaction } from './engines/database';
 export { EXIT_OF, faults, ToolkitError, type Code } from './errors';
 export { HostGuid } from './hosts/credential';
 export {

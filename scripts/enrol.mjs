@@ -20,10 +20,11 @@ await toolkit.runCommand({
       throw faults.usage('No target was named.', 'Enrolment is never done by default.', 'Give --target NAME.');
     }
     const actor = actorOf(run.words.text('created-by'));
-    await toolkit.withOpenTarget(toolkit.accessRequest(run, actor), async (database) => {
+    await toolkit.withOpenTarget(toolkit.accessRequest(run, actor, 'migrate'), async (database) => {
       const confirmed =
         run.words.text('confirm') ??
         (await toolkit.askText('The name of the database, as printed above after "canvas":', '--confirm NAME'));
+      for (const finding of await toolkit.findHarm(database)) run.notice(`Warning: ${finding}\n`);
       const enrolment = await toolkit.enrol(database, confirmed, actor);
       await run.print(
         run.words.flag('json')

@@ -20,7 +20,7 @@ await toolkit.runCommand({
       throw faults.usage(`Unknown words: ${run.words.positionals.join(' ')}`, 'It takes latest or status.');
     }
     const actor = actorOf(run.words.text('created-by'));
-    await toolkit.withOpenTarget(toolkit.accessRequest(run, actor), (database) =>
+    await toolkit.withOpenTarget(toolkit.accessRequest(run, actor, 'migrate'), (database) =>
       verb === 'status' ? status(run, database) : latest(run, database, actor),
     );
   },

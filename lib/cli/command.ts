@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import yargs, { type Options } from 'yargs';
 import type { AccessRequest } from '../access';
+import type { Purpose } from '../config/credentials';
 import { readSettings, type Settings } from '../config/settings';
 import { faults, ToolkitError } from '../errors';
 import { packageVersion } from '../migrations/run';
@@ -89,8 +90,9 @@ export async function runCommand(definition: CommandDefinition): Promise<void> {
 }
 
 /** How a run opens its target: the banner on stderr before any work, notices after it. */
-export function accessRequest({ settings, words, notice }: Run, actor: string): AccessRequest {
+export function accessRequest({ settings, words, notice }: Run, actor: string, purpose: Purpose = 'use'): AccessRequest {
   return {
+    purpose,
     settings,
     actor,
     waitMs: parseSeconds('--wait', words.text('wait') ?? '30', 3600),

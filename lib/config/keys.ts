@@ -1,9 +1,10 @@
 /** HMAC keys: read from the environment or a file, never printed. The first signs, all verify. */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
 import { faults } from '../errors';
+import { readSecretFile } from './secret-file';
 import { variable, type Settings } from './settings';
 import type { Target } from './targets';
 
@@ -102,20 +103,12 @@ function givenKeys(settings: Settings): Buffer[] {
     throw faults.twoSources('CANVAS_HMAC_KEY', 'CANVAS_HMAC_KEY_FILE');
   }
   if (inline !== undefined) return parseKeys(inline, 'CANVAS_HMAC_KEY');
-  if (file !== undefined) return parseKeys(readKeyFile(file), file);
+  if (file !== undefined) return parseKeys(readSecretFile(file), file);
   return [];
 }
 
-function readKeyFile(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw faults.fileUnreadable(path, cause);
-  }
-}
-
 function parseKeys(text: string, origin: string): Buffer[] {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/).filter((line) => line.trim() !== '');
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
   if (lines.length === 0) throw faults.badKey(origin, 1, 'there is no key in it');
   const keys = lines.map((line) => Buffer.from(line, 'utf8'));
   keys.forEach((key, index) => assertStrong(key, origin, index + 1, keys));
@@ -141,8 +134,7 @@ function assertStrong(key: Buffer, origin: string, line: number, keys: readonly 
  */
 function embeddedKey(folder: string): Buffer {
   const path = join(folder, 'hmac.key');
-  const existing = readIfThere(path);
-  if (existing !== undefined) return oneKey(existing, path);
+  if (existsSync(path)) return oneKey(readSecretFile(path), path);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
   const file = openSync(temporary, 'wx', 0o600);
@@ -159,16 +151,7 @@ function embeddedKey(folder: string): Buffer {
   } finally {
     unlinkSync(temporary);
   }
-  return oneKey(readFileSync(path, 'utf8'), path);
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw faults.fileUnreadable(path, error);
-  }
+  return oneKey(readSecretFile(path), path);
 }
 
 function oneKey(text: string, path: string): Buffer {

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { closest, distance } from 'fastest-levenshtein';
 import Ajv, { type ErrorObject } from 'ajv';
 import { faults } from '../errors';
+import { parseJson } from './json';
 import type { Settings } from './settings';
 import schema from './targets.schema.json';
 
@@ -100,16 +101,20 @@ function nearest(name: string, known: readonly string[]): string | undefined {
 }
 
 function readTargetsFile(path: string): TargetsFile {
-  let parsed: unknown;
+  const parsed = parseJson(readText(path), { comments: false });
+  if ('faults' in parsed) throw faults.targetsInvalid(path, parsed.faults);
+  const ajv = new Ajv({ allErrors: true, strict: true, strictTypes: false, strictRequired: false });
+  const valid = ajv.compile<TargetsFile>(schema);
+  if (!valid(parsed.value)) throw faults.targetsInvalid(path, (valid.errors ?? []).map(sayError));
+  return parsed.value;
+}
+
+function readText(path: string): string {
   try {
-    parsed = JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''));
+    return readFileSync(path, 'utf8');
   } catch (cause) {
     throw faults.targetsUnreadable(path, cause);
   }
-  const ajv = new Ajv({ allErrors: true, strict: true, strictTypes: false, strictRequired: false });
-  const valid = ajv.compile<TargetsFile>(schema);
-  if (!valid(parsed)) throw faults.targetsInvalid(path, (valid.errors ?? []).map(sayError));
-  return parsed;
 }
 
 /** Ajv's own paths and messages, plus the word that its messages leave out. */
@@ -131,11 +136,13 @@ function toTarget(name: string, entry: TargetEntry, file: TargetsFile, folder: s
     return { ...common, engine: 'pglite', folder: resolve(folder, entry.path ?? '.canvas') };
   }
   const canvas = toAddress(entry, DEFAULT_PORT[entry.engine]);
+  const source = sourceAddress(canvas, entry.source);
+  assertTls(name, entry, [canvas, source]);
   return {
     ...common,
     engine: entry.engine,
     canvas,
-    source: sourceAddress(canvas, entry.source),
+    source,
     encrypt: entry.encrypt ?? true,
     trustServerCertificate: entry.trustServerCertificate ?? false,
     ca: entry.ca === undefined ? undefined : resolve(folder, entry.ca),
@@ -165,4 +172,19 @@ function sourceAddress(canvas: Address, entry: AddressEntry = {}): Address {
     serverName: entry.serverName ?? (sameServer ? canvas.serverName : undefined),
     credentials: entry.credentials ?? canvas.credentials,
   };
+}
+
+/** What the network between could read or change needs TLS, and a certificate that is checked (I-42). */
+function assertTls(target: string, entry: TargetEntry, addresses: readonly Address[]): void {
+  const weak = [
+    entry.encrypt === false ? '"encrypt": false' : undefined,
+    entry.trustServerCertificate === true ? '"trustServerCertificate": true' : undefined,
+  ].find((setting) => setting !== undefined);
+  const remote = addresses.find(({ server }) => !isLoopback(server));
+  if (weak !== undefined && remote !== undefined) throw faults.weakTls(target, weak, remote.server);
+}
+
+/** By its name or number; an engine that is dialled without TLS looks at the socket as well. */
+export function isLoopback(server: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|::1)$/i.test(server);
 }

@@ -261,6 +261,19 @@ function whereOf(dial: Dial): Where {
   return { target: target.name, role, address, waitMs };
 }
 
+/**
+ * What the login of each connection could do to protected databases and to the source.
+ * @returns one sentence each; none is good
+ */
+export async function findHarm({ canvas, source, engine, target }: Database): Promise<string[]> {
+  const asked = await Promise.all(
+    [canvas, source].map((reader) =>
+      engine.findHarm((sql, bindings) => reader.ask(sql, bindings), target.protectedDatabases),
+    ),
+  );
+  return [...new Set(asked.flat())];
+}
+
 /** The database's clock, UTC, to the millisecond. */
 export async function readClock(database: Database): Promise<Date> {
   const [row] = await database.canvas.ask<{ now: string }>(database.engine.clock);

@@ -38,6 +38,9 @@ export interface Head {
   readonly now: Date;
 }
 
+/** Rows of one SELECT. */
+export type Ask = <Row extends object>(sql: string, bindings?: readonly Knex.RawBinding[]) => Promise<Row[]>;
+
 export interface Engine {
   readonly name: EngineName;
   readonly dialect: Dialect;
@@ -59,6 +62,11 @@ export interface Engine {
    * @throws the driver's error, which `explain` knows as LOCKED, when the wait is over
    */
   lock(trx: Knex.Transaction, name: string, waitMs: number): Promise<void>;
+  /**
+   * What this login could do where it has no business: write to a protected database of the same server, or to the
+   * source. One sentence each; none is good. Asked of the server, changes nothing.
+   */
+  findHarm(ask: Ask, protectedDatabases: readonly string[]): Promise<string[]>;
   /** Time-outs for schema changes: a short wait for table locks, no bound on the work itself. */
   prepareSchemaChange(trx: Knex.Transaction): Promise<void>;
   /** The failure in our words, or undefined when this engine does not know it. */

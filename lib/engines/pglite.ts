@@ -31,6 +31,9 @@ export const pglite: Engine = {
 
   identify: (raw) => askIdentity(raw as Client, DATABASE),
 
+  // The embedded database is its own server and holds sample data: there is nothing to harm.
+  findHarm: () => Promise.resolve([]),
+
   // One process has the folder and one connection has the process: there is nobody to lock out.
   lock: () => Promise.resolve(),
 };

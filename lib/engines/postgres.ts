@@ -1,8 +1,9 @@
 /** PostgreSQL 14 and later, through pg. */
 import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import type { Knex } from 'knex';
 import type { Client, QueryResult } from 'pg';
-import type { ServerTarget } from '../config/targets';
+import { isLoopback, type ServerTarget } from '../config/targets';
 import { faults, type ToolkitError } from '../errors';
 import type { Answer } from '../guard/guard';
 import type { Identity } from '../guard/marker';
@@ -10,6 +11,7 @@ import {
   CONNECT_TIMEOUT_MS,
   REQUEST_TIMEOUT_MS,
   SCHEMA_LOCK_TIMEOUT_MS,
+  type Ask,
   type Dial,
   type Engine,
   type Head,
@@ -71,8 +73,10 @@ export const postgres: Engine = {
   },
 
   async identify(raw: unknown, dial: Dial): Promise<Answer> {
-    const address = (dial.target as ServerTarget)[dial.role];
-    return askIdentity(raw as Client, address.database);
+    const target = dial.target as ServerTarget;
+    const connection = raw as Client;
+    if (!target.encrypt) assertOnLoopback(connection, dial.role);
+    return askIdentity(connection, target[dial.role].database);
   },
 
   async allowWrites(raw: unknown): Promise<void> {
@@ -82,10 +86,18 @@ export const postgres: Engine = {
   beginWriting,
   readHead,
   lock,
+  findHarm,
   prepareSchemaChange,
   explain,
   mayRetry: (error) => ['40001', '40P01'].includes(sqlState(error)),
 };
+
+/** A name such as localhost leads where the system says; without TLS it must not lead away. */
+function assertOnLoopback(connection: Client, role: string): void {
+  const { stream } = (connection as unknown as { connection: { stream: Socket } }).connection;
+  const address = stream.remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
+  if (!isLoopback(address)) throw faults.plainOffLoopback(role, address);
+}
 
 function refusePassword(): never {
   throw new Error('The server asks for a password and none is configured.');
@@ -142,6 +154,28 @@ async function lock(trx: Knex.Transaction, name: string, waitMs: number): Promis
     `SET LOCAL lock_timeout = ${waitMs}; SET LOCAL statement_timeout = ${waitMs + REQUEST_TIMEOUT_MS}; ` +
       `SELECT pg_advisory_xact_lock(${key})`,
   );
+}
+
+/**
+ * Of another database only the right to connect can be seen from here; what a login may write there cannot, so the
+ * right to connect counts. Superusers and members of pg_write_all_data may write wherever they connect.
+ */
+async function findHarm(ask: Ask, protectedDatabases: readonly string[]): Promise<string[]> {
+  const marks = protectedDatabases.map(() => 'lower(?)').join(', ');
+  const databases = await ask<{ name: string }>(
+    `SELECT datname AS "name" FROM pg_catalog.pg_database
+     WHERE lower(datname) IN (${marks}) AND has_database_privilege(datname, 'CONNECT') ORDER BY 1`,
+    protectedDatabases,
+  );
+  const tables = await ask<{ name: string }>(
+    `SELECT c.relname::text AS "name" FROM pg_catalog.pg_class c
+     WHERE c.relnamespace = to_regnamespace('dbo') AND c.relkind IN ('r', 'p', 'v')
+       AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') ORDER BY 1`,
+  );
+  return [
+    ...databases.map(({ name }) => `The login may connect to the protected database ${name}.`),
+    ...tables.map(({ name }) => `The login may write to the source table dbo.${name}.`),
+  ];
 }
 
 async function prepareSchemaChange(trx: Knex.Transaction): Promise<void> {

@@ -165,6 +165,18 @@ function differencesOf(admission: Admission, marker: Marker): string[] {
 }
 
 /**
+ * The harm check. A finding is told; where the target says `"strict": true` it refuses.
+ * @param findings what the login could do to protected databases and to the source
+ * @throws ToolkitError GUARD_PROTECTED
+ */
+export function assertHarmless(target: Target, findings: readonly string[]): void {
+  const [first] = findings;
+  if (target.engine !== 'pglite' && target.strict && first !== undefined) {
+    throw faults.couldHarm(target.name, findings);
+  }
+}
+
+/**
  * Step 4, in the write: the connection that is about to write must still be the database the Permit is for.
  * @throws ToolkitError GUARD_IDENTITY
  */

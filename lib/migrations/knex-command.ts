@@ -28,7 +28,7 @@ export async function knexCommandConfig(env: NodeJS.ProcessEnv): Promise<Knex.Co
   const settings = readSettings(env);
   const target = chooseTarget(settings);
   assertAllowed(target, settings.runtimeEnvironments);
-  const request = { target, logins: readLogins(settings, target), waitMs: WAIT_MS };
+  const request = { target, logins: readLogins(settings, target, 'migrate'), waitMs: WAIT_MS };
   const permit = await withDatabase(request, requirePermit);
   return {
     ...(await knexConfigFor(request, permit)),

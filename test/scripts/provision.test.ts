@@ -138,7 +138,7 @@ test.serial('a key that is short or public is a configuration error', async (t) 
   t.is(short.code, 2);
   t.regex(short.stderr, /CONFIG: Line 1 of CANVAS_HMAC_KEY is not usable[^]*5 bytes/);
   const keyFile = join(scratch.folder, 'key');
-  writeFileSync(keyFile, 'NOOR-CANVAS-HOST-SECRET-2025\n');
+  writeFileSync(keyFile, 'NOOR-CANVAS-HOST-SECRET-2025\n', { mode: 0o600 });
   const env = { CANVAS_HMAC_KEY_FILE: keyFile, CANVAS_HMAC_KEY: undefined };
   const known = await run(scratch, 'provision', ['15'], env);
   t.is(known.code, 2);

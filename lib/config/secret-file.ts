@@ -1,0 +1,24 @@
+/** Files that hold a password or a key. */
+import { readFileSync, statSync } from 'node:fs';
+import { faults } from '../errors';
+
+/** Group and others: none of their bits may be set. */
+const OTHERS = 0o077;
+
+/**
+ * The text of a secret file, without BOM.
+ * @throws ToolkitError CONFIG when it cannot be read, or others may read it (Windows cannot tell that by mode)
+ */
+export function readSecretFile(path: string): string {
+  const { mode, text } = readWithMode(path);
+  if (process.platform !== 'win32' && (mode & OTHERS) !== 0) throw faults.secretIsShared(path);
+  return text.replace(/^\uFEFF/, '');
+}
+
+function readWithMode(path: string): { readonly mode: number; readonly text: string } {
+  try {
+    return { mode: statSync(path).mode, text: readFileSync(path, 'utf8') };
+  } catch (cause) {
+    throw faults.fileUnreadable(path, cause);
+  }
+}
