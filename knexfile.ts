@@ -1,8 +1,8 @@
 // For `npx knex`: the target comes from CANVAS_TARGET (else the default of targets.json), and what connects passes the
-// guard like every other command. `npm run migrate` does more; see lib/migrations/knex-command.ts.
+// guard like every other command. `npm run migrate` does more; see lib/knex-command.ts.
 import { errorText } from './lib/cli/render';
 import { ToolkitError } from './lib/errors';
-import { knexCommandConfig } from './lib/migrations/knex-command';
+import { knexCommandConfig } from './lib/knex-command';
 
 module.exports = async () => {
   try {

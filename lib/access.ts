@@ -43,7 +43,7 @@ export function requireTarget(settings: Settings): Target {
  * @throws ToolkitError CONFIG, UNREACHABLE, TIMEOUT, LOCKED, GUARD_ codes
  */
 export async function withOpenTarget<T>(
-  request: AccessRequest,
+  request: Omit<AccessRequest, 'actor'>,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
   const target = requireTarget(request.settings);

@@ -152,7 +152,24 @@ async function prepare(database: Database): Promise<void> {
   await withTransaction(database, permit, 'seed', (writer) => seed(writer.sql));
 }
 
-async function asAdmin(statement: string): Promise<void> {
+/** The name of a scratch target's database on the server. */
+export function databaseOf(scratch: Scratch): string {
+  const { targets } = JSON.parse(readFileSync(join(scratch.folder, 'targets.json'), 'utf8')) as {
+    targets: { scratch: { database: string } };
+  };
+  return targets.scratch.database;
+}
+
+/** The same target, its entry changed. */
+export function retarget(scratch: Scratch, changes: object): Scratch {
+  const file = JSON.parse(readFileSync(join(scratch.folder, 'targets.json'), 'utf8')) as { targets: { scratch: object } };
+  const folder = mkdtempSync(join(scratch.folder, 'changed-'));
+  const env = { ...scratch.env, CANVAS_TARGETS_FILE: join(folder, 'targets.json') };
+  return writeTargets(folder, { ...file.targets.scratch, ...changes }, env);
+}
+
+/** One statement as the server's administrator. */
+export async function asAdmin(statement: string): Promise<void> {
   const client = new pg.Client({ connectionString: postgresUrl });
   await client.connect();
   try {

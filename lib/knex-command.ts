@@ -5,18 +5,18 @@
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Knex } from 'knex';
-import { readLogins } from '../config/credentials';
-import { PACKAGE_ROOT, readSettings } from '../config/settings';
-import { chooseTarget } from '../config/targets';
-import { engineOf, knexConfigFor, withDatabase } from '../engines/database';
-import type { Engine } from '../engines/engine';
-import { faults } from '../errors';
-import { assertAllowed, assertUnmoved, type Permit } from '../guard/guard';
-import { requirePermit } from './enrol';
-import { loadMigration, readMigrations, type MigrationFile } from './files';
-import { HISTORY_TABLE, isInLedger } from './ledger';
-import { applyAndRecord, MIGRATION_LOCK } from './run';
-import { SCHEMA } from './sql';
+import { requireTarget, withOpenTarget } from './access';
+import { readLogins } from './config/credentials';
+import { PACKAGE_ROOT, readSettings } from './config/settings';
+import { engineOf, knexConfigFor } from './engines/database';
+import type { Engine } from './engines/engine';
+import { faults } from './errors';
+import { assertUnmoved, type Permit } from './guard/guard';
+import { requirePermit } from './migrations/enrol';
+import { loadMigration, readMigrations, type MigrationFile } from './migrations/files';
+import { HISTORY_TABLE, isInLedger } from './migrations/ledger';
+import { applyAndRecord, MIGRATION_LOCK } from './migrations/run';
+import { SCHEMA } from './migrations/sql';
 
 const WAIT_MS = 30_000;
 
@@ -26,10 +26,11 @@ const WAIT_MS = 30_000;
  */
 export async function knexCommandConfig(env: NodeJS.ProcessEnv): Promise<Knex.Config & { userParams: object }> {
   const settings = readSettings(env);
-  const target = chooseTarget(settings);
-  assertAllowed(target, settings.runtimeEnvironments);
-  const request = { target, logins: readLogins(settings, target, 'migrate'), waitMs: WAIT_MS };
-  const permit = await withDatabase(request, requirePermit);
+  const target = requireTarget(settings);
+  const purpose = 'migrate';
+  const quiet = { onOpen: () => undefined, onNotice: () => undefined };
+  const permit = await withOpenTarget({ settings, purpose, waitMs: WAIT_MS, ...quiet }, requirePermit);
+  const request = { target, logins: readLogins(settings, target, purpose), waitMs: WAIT_MS };
   return {
     ...(await knexConfigFor(request, permit)),
     migrations: {
