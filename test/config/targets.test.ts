@@ -1,0 +1,141 @@
+import test from 'ava';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readLogins } from '../../lib/config/credentials';
+import { readSettings, type Settings } from '../../lib/config/settings';
+import { chooseTarget, type ServerTarget } from '../../lib/config/targets';
+import { ToolkitError } from '../../lib/errors';
+
+const folder = mkdtempSync(join(tmpdir(), 'canvas-host-targets-'));
+test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+let files = 0;
+
+const DEV = { engine: 'mssql', environment: 'development', server: 'AHHOME', database: 'KSESSIONS_DEV', credentials: 'DEV' };
+
+function settingsFor(text: string, env: NodeJS.ProcessEnv = {}): Settings {
+  const path = join(folder, `targets-${(files += 1)}.json`);
+  writeFileSync(path, text);
+  return readSettings({ CANVAS_TARGETS_FILE: path, ...env });
+}
+
+const withDev = (changes: object, env?: NodeJS.ProcessEnv) =>
+  settingsFor(JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, ...changes } } }), env);
+
+function told(work: () => unknown): string {
+  try {
+    work();
+    return 'nothing';
+  } catch (error) {
+    if (!(error instanceof ToolkitError)) throw error;
+    return `${error.code}: ${error.message} ${error.why} ${error.hint}`;
+  }
+}
+
+const FAULTS: readonly (readonly [string, string, RegExp])[] = [
+  ['not JSON', '{', /CONFIG: .+in line 1/],
+  ['empty', '', /CONFIG: .+is not valid/],
+  ['a comment', '{ "default": "dev", // why\n "targets": {} }', /CONFIG: .+InvalidCommentToken in line 1/],
+  ['a target given twice', `{"default":"a","targets":{"a":${JSON.stringify(DEV)},\n"a":${JSON.stringify(DEV)}}}`, /"a" is there twice, in line 2/],
+  ['a key given twice', '{"default":"a","targets":{"a":{"engine":"mssql","engine":"pglite"}}}', /"engine" is there twice/],
+  ['an unknown key', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, host: 'x' } } }), /\/targets\/dev .+"host"/],
+  ['an unknown engine', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, engine: 'mysql' } } }), /\/targets\/dev\/engine/],
+  ['no environment', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, environment: undefined } } }), /'environment'/],
+  ['no database', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, database: undefined } } }), /'database'/],
+  ['a port that is none', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, port: 0 } } }), /\/targets\/dev\/port/],
+  ['a look-alike name', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, database: 'KSESSIONS_DЕV' } } }), /\/database/],
+  ['a name with a space at its end', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, database: 'X ' } } }), /\/database/],
+  ['a name of a target with a slash', JSON.stringify({ default: 'a/b', targets: { 'a/b': DEV } }), /\/default/],
+  ['several faults, all told', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, port: 0, host: 1 } } }), /host.+port|port.+host/],
+  ['TLS off the loopback without encryption', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, encrypt: false } } }), /CONFIG: .+loopback only, and AHHOME/],
+  ['a certificate nobody checks', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, trustServerCertificate: true } } }), /trustServerCertificate/],
+];
+
+for (const [what, text, expected] of FAULTS) {
+  test(`a list of targets is refused for ${what}, naming the place`, (t) => {
+    t.regex(told(() => chooseTarget(settingsFor(text))), expected);
+    t.regex(told(() => chooseTarget(settingsFor(text))), /^CONFIG: /);
+  });
+}
+
+test('a missing list of targets is CONFIG, an empty variable too', (t) => {
+  const nowhere = readSettings({ CANVAS_TARGETS_FILE: join(folder, 'none.json') });
+  t.regex(told(() => chooseTarget(nowhere)), /^CONFIG: .+ENOENT/);
+  t.regex(told(() => readSettings({ CANVAS_TARGET: '' })), /^CONFIG: .+CANVAS_TARGET/);
+});
+
+test('names that every object has are not targets; a near name is suggested', (t) => {
+  for (const name of ['__proto__', 'constructor', 'toString', 'prod', 'KSESSIONS']) {
+    t.regex(told(() => chooseTarget(withDev({}, { CANVAS_TARGET: name }))), /^GUARD_TARGET_UNKNOWN: /, name);
+  }
+  t.regex(told(() => chooseTarget(withDev({}, { CANVAS_TARGET: 'dve' }))), /Did you mean dev\?/);
+});
+
+test('the source is the same place unless the target says otherwise; paths are relative to the file', (t) => {
+  const same = chooseTarget(withDev({ ca: 'ca.pem', serverName: 'AHHOME\\X' })) as ServerTarget;
+  t.deepEqual(same.source, same.canvas);
+  t.is(same.canvas.port, 1433);
+  t.is(same.ca, join(folder, 'ca.pem'));
+  const other = chooseTarget(withDev({ serverName: 'A', source: { server: 'B', credentials: 'SRC' } })) as ServerTarget;
+  t.like(other.source, { server: 'B', database: 'KSESSIONS_DEV', credentials: 'SRC', serverName: undefined });
+});
+
+test('a file adds to what is protected and takes nothing away', (t) => {
+  const text = JSON.stringify({ default: 'dev', protected: { databases: ['LIVE'] }, targets: { dev: DEV } });
+  t.deepEqual(chooseTarget(settingsFor(text)).protectedDatabases, ['KSESSIONS', 'KQUR', 'LIVE']);
+  const none = JSON.stringify({ default: 'dev', protected: { databases: [] }, targets: { dev: DEV } });
+  t.deepEqual(chooseTarget(settingsFor(none)).protectedDatabases, ['KSESSIONS', 'KQUR']);
+});
+
+function logins(env: NodeJS.ProcessEnv, changes: object = {}, purpose: 'use' | 'migrate' = 'use') {
+  const settings = withDev(changes, env);
+  return readLogins(settings, chooseTarget(settings), purpose);
+}
+
+test('a connection string may repeat the target and give the login, and nothing else', (t) => {
+  const string = 'Data Source=AHHOME;Initial Catalog=KSESSIONS_DEV;User Id=canvas;Password=s3cret;';
+  const { canvas, source, notices } = logins({ DEV_CONNECTION_STRING: `${string}Connection Timeout=3600` });
+  t.is(canvas, source, 'one login, one object');
+  t.deepEqual([canvas.user, canvas.password?.()], ['canvas', 's3cret']);
+  t.regex(notices.join(), /DEV_CONNECTION_STRING: a connect time-out of 3600 s is not followed/);
+  t.false(JSON.stringify(canvas).includes('s3cret'));
+  for (const [extra, expected] of [
+    ['Encrypt=false', /^GUARD_DIFFERS: .+Encrypt: /],
+    ['TrustServerCertificate=true', /^GUARD_DIFFERS: .+TrustServerCertificate: /],
+    ['Database=KSESSIONS', /^CONFIG: /],
+  ] as const) {
+    t.regex(told(() => logins({ DEV_CONNECTION_STRING: string + extra })), expected);
+  }
+  const production = string.replace('KSESSIONS_DEV', 'KSESSIONS');
+  t.regex(told(() => logins({ DEV_CONNECTION_STRING: production })), /^GUARD_DIFFERS: .+database: .+"KSESSIONS"/);
+});
+
+test('a string that serves both roles must repeat both', (t) => {
+  const env = { DEV_CONNECTION_STRING: 'Server=AHHOME;Database=KSESSIONS_DEV;User ID=a;Password=b' };
+  t.regex(told(() => logins(env, { source: { database: 'OTHER_DEV' } })), /^GUARD_DIFFERS: .+"OTHER_DEV"/);
+});
+
+test('missing, doubled and half logins are told by the variable that is wrong', (t) => {
+  t.regex(told(() => logins({})), /^CONFIG: .+DEV_USER is not set/);
+  t.regex(told(() => logins({ DEV_PASSWORD: 'x' })), /^CONFIG: .+DEV_USER is not\./);
+  t.regex(told(() => logins({ DEV_USER: 'a', DEV_PASSWORD: 'x', DEV_PASSWORD_FILE: 'y' })), /^CONFIG: .+both set/);
+  t.regex(told(() => logins({ DEV_USER: 'a', DEV_CONNECTION_STRING: 'Server=AHHOME' })), /^CONFIG: .+both set/);
+  t.regex(told(() => logins({ DEV_USER: '' })), /^CONFIG: .+DEV_USER is set to nothing/);
+});
+
+test('schema changes use a login of their own where there is one', (t) => {
+  const env = { DEV_USER: 'app', DEV_PASSWORD: 'x', DEV_MIGRATE_USER: 'owner', DEV_MIGRATE_PASSWORD: 'y' };
+  t.is(logins(env).canvas.user, 'app');
+  t.is(logins(env, {}, 'migrate').canvas.user, 'owner');
+  t.is(logins(env, {}, 'migrate').source.user, 'app');
+});
+
+test('a password file must be the user\'s alone; its last line end does not count', (t) => {
+  const path = join(folder, 'password');
+  writeFileSync(path, 's3cret\r\n', { mode: 0o600 });
+  const env = { DEV_USER: 'a', DEV_PASSWORD_FILE: path };
+  t.is(logins(env).canvas.password?.(), 's3cret');
+  if (process.platform === 'win32') return;
+  chmodSync(path, 0o640);
+  t.regex(told(() => logins(env)), /^CONFIG: .+can be read by others.+chmod 600/);
+});
