@@ -356,6 +356,14 @@ export const faults = {
       'Let the other run end, then try again; --wait SECONDS waits longer.',
       { cause },
     ),
+  tlsFailed: (place: Place, code: string, cause: unknown) =>
+    make(
+      'CONFIG',
+      'The connection could not be made safe with TLS.',
+      `${whereIs(place)} failed with ${code}.`,
+      'Turn TLS on at the server; name a private certificate authority with "ca": "file.pem" in the target.',
+      { cause },
+    ),
   loginRefused: (place: Place, code: string, cause: unknown) =>
     make(
       'CONFIG',

@@ -219,12 +219,25 @@ export function explain(error: unknown, where: Where): ToolkitError | undefined 
     case '40P01':
       return faults.conflict(where, code, error);
     default:
-      return isConnectionLoss(error) ? faults.unreachable(where, 'connection lost', error) : undefined;
+      return withoutCode(error, where);
   }
 }
 
-/** pg gives these two no code; its tests pin the words. */
-function isConnectionLoss(error: unknown): boolean {
+/** Node's own TLS codes: https://nodejs.org/api/tls.html#x509-certificate-error-codes, and those of OpenSSL. */
+const TLS = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+
+/** What pg says without a code of its own: the exact beginnings of its sentences, not words within them. */
+const SENTENCES = {
+  lost: ['Connection terminated', 'timeout expired', 'Query read timeout'],
+  tls: ['The server does not support SSL', 'There was an error establishing an SSL connection'],
+  login: ['SASL: ', 'The server asks for a password'],
+} as const;
+
+function withoutCode(error: unknown, where: Where): ToolkitError | undefined {
   const message = error instanceof Error ? error.message : '';
-  return message.startsWith('Connection terminated') || message === 'timeout expired';
+  const isOneOf = (sentences: readonly string[]) => sentences.some((sentence) => message.startsWith(sentence));
+  const code = sqlState(error);
+  if (TLS.test(code) || isOneOf(SENTENCES.tls)) return faults.tlsFailed(where, code || 'no TLS on the server', error);
+  if (isOneOf(SENTENCES.login)) return faults.loginRefused(where, 'no usable password', error);
+  return isOneOf(SENTENCES.lost) ? faults.unreachable(where, 'connection lost', error) : undefined;
 }
