@@ -233,7 +233,10 @@ function makeGate(
     afterCreate: (raw: unknown, done: (error: Error | null, raw: unknown) => void) => {
       judge(raw).then(
         () => done(null, raw),
-        (error: unknown) => done(error as Error, raw),
+        (error: unknown) => {
+          const refuse = () => done(error as Error, raw);
+          engine.disconnect(raw).then(refuse, refuse);
+        },
       );
     },
     firstAdmission: async (knex: Knex): Promise<Admission> => {

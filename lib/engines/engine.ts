@@ -48,6 +48,8 @@ export interface Engine {
   connect(dial: Dial): Promise<Knex.Config>;
   /** @param raw the driver's own connection */
   identify(raw: unknown, dial: Dial): Promise<Answer>;
+  /** Closes a raw connection that the guard refused: the pool forgets such a one without closing it. */
+  disconnect(raw: unknown): Promise<void>;
   /** Ends the read-only state of a session that `identify` began: for the `knex` command only, behind a Permit. */
   allowWrites(raw: unknown): Promise<void>;
   /** A SELECT of one column, `now`: the database's clock as ISO 8601 UTC text, to the millisecond. */

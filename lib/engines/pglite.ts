@@ -30,6 +30,7 @@ export const pglite: Engine = {
   },
 
   identify: (raw) => askIdentity(raw as Client, DATABASE),
+  disconnect: (raw) => disconnect(raw as Client),
 
   // The embedded database is its own server and holds sample data: there is nothing to harm.
   findHarm: () => Promise.resolve([]),
@@ -44,13 +45,14 @@ interface Holding {
   readonly database: PGlite;
 }
 
+const held = new WeakMap<object, Holding>();
+
 /**
  * Knex's PostgreSQL client over an in-process database. The folder lock is taken with the connection and given back
  * with it, so that whoever opens the folder, by whatever command, holds the lock.
  */
 async function embeddedClient(folder: string, waitMs: number): Promise<typeof Knex.Client> {
   const { default: PostgresClient } = await import('knex/lib/dialects/postgres/index.js');
-  const held = new WeakMap<object, Holding>();
 
   class EmbeddedClient extends PostgresClient {
     override async acquireRawConnection(): Promise<Client> {
@@ -66,18 +68,22 @@ async function embeddedClient(folder: string, waitMs: number): Promise<typeof Kn
       }
     }
 
-    override async destroyRawConnection(connection: Client): Promise<void> {
-      const holding = held.get(connection);
-      held.delete(connection);
-      try {
-        await connection.end();
-        await holding?.database.close();
-      } finally {
-        holding?.lock.release();
-      }
+    override destroyRawConnection(connection: Client): Promise<void> {
+      return disconnect(connection);
     }
   }
   return EmbeddedClient;
+}
+
+async function disconnect(connection: Client): Promise<void> {
+  const holding = held.get(connection);
+  held.delete(connection);
+  try {
+    await connection.end();
+    await holding?.database.close();
+  } finally {
+    holding?.lock.release();
+  }
 }
 
 async function connect(database: PGlite): Promise<Client> {

@@ -79,6 +79,10 @@ export const postgres: Engine = {
     return askIdentity(connection, target[dial.role].database);
   },
 
+  async disconnect(raw: unknown): Promise<void> {
+    await (raw as Client).end();
+  },
+
   async allowWrites(raw: unknown): Promise<void> {
     await (raw as Client).query('SET default_transaction_read_only = off');
   },
