@@ -67,6 +67,14 @@ export class ToolkitError extends Error {
     this.operationId = facts.operationId;
   }
 
+  /** The same failure, saying which session it is about. */
+  about(ksessionsId: number): ToolkitError {
+    if (this.ksessionsId !== undefined) return this;
+    const { message: what, why, hint, operationId, cause } = this;
+    const facts = { ksessionsId, ...(operationId === undefined ? {} : { operationId }), cause: cause ?? this };
+    return new ToolkitError(this.code, { what: `KSESSIONS ${ksessionsId}: ${what}`, why, hint }, facts);
+  }
+
   get exit(): number {
     return EXIT_OF[this.code];
   }
@@ -89,6 +97,9 @@ interface DatabaseIds {
 
 const whereIs = (place: Place) => `the ${place.role} connection of target ${place.target} (${place.address})`;
 const whoIs = (id: DatabaseIds) => `${id.database} on ${id.server} (ids ${id.serverId} / ${id.databaseId})`;
+
+/** How a person finds out whether an operation was committed. */
+const LOOK_UP = 'the GUID holds if canvas.HostSessionEvents has a row with that OperationId.';
 
 function make(code: Code, what: string, why: string, hint: string, facts?: Facts): ToolkitError {
   return new ToolkitError(code, { what, why, hint }, facts);
@@ -219,7 +230,7 @@ export const faults = {
     make(
       'CONFIG',
       `The embedded database cannot be opened: ${path}`,
-      'It has no readable PG_VERSION file: the folder was damaged or is no database.',
+      `The folder was damaged or holds no database (${systemCode(cause)}).`,
       'It holds sample data only. Move the folder away; the next command makes a new one.',
       { cause },
     ),
@@ -521,8 +532,7 @@ export const faults = {
       'OUTCOME_UNKNOWN',
       `It is not known whether operation ${operationId} was committed.`,
       'The connection was lost at COMMIT and the database could not be asked since.',
-      'Keep the printed GUID and the earlier one. When the database answers again, run: ' +
-        `npx zx scripts/audit.mjs ${ksessionsId} - the printed GUID is valid if the operation is listed.`,
+      `Keep the printed GUID and the earlier one. When the database answers again: ${LOOK_UP}`,
       { ksessionsId, operationId, cause },
     ),
   notReadBack: (ksessionsId: number, operationId: string) =>
@@ -530,8 +540,63 @@ export const faults = {
       'INTERNAL',
       `What was written for KSESSIONS session ${ksessionsId} does not read back as written.`,
       `Operation ${operationId} was committed, but another statement finds other values.`,
-      'Do not use the printed GUID. Run: npm run verify',
+      'Do not use the printed GUID; provision again, and report this.',
       { ksessionsId, operationId },
+    ),
+  lookBackFailed: (ksessionsId: number, operationId: string, cause: ToolkitError) =>
+    make(
+      'OUTCOME_UNKNOWN',
+      `Operation ${operationId} was committed, and could not be read back: ${cause.message}`,
+      cause.why,
+      `The printed GUID of KSESSIONS session ${ksessionsId} should hold, and the earlier one not; ${LOOK_UP}`,
+      { ksessionsId, operationId, cause },
+    ),
+  hashCopyDiffers: (ksessionsId: number) =>
+    make(
+      'CONFLICT',
+      `The live host GUID of KSESSIONS session ${ksessionsId} does not open it.`,
+      "canvas.Sessions.HostGuid, which the application's login reads, is not the hash of the live host session.",
+      'Use --if-exists rotate: a new GUID sets both.',
+      { ksessionsId },
+    ),
+  identityBehind: (place: Place, constraint: string, cause: unknown) =>
+    make(
+      'DATA_NOT_READY',
+      'The database would give out an id that is taken already.',
+      `${whereIs(place)}: the identity of ${constraint.replace(/^PK_/, 'canvas.')} is behind its largest id.`,
+      'Somebody inserted ids by hand. Set the identity to the largest id, then run the command again.',
+      { cause },
+    ),
+  keyGone: (path: string) =>
+    make(
+      'CONFIG',
+      `The key of the embedded database is gone: ${path}`,
+      'Without it no credential made with it verifies, and the audit trail cannot be checked.',
+      'Bring the file back. Or move the whole folder away: it holds sample data, and the next command makes a new one.',
+    ),
+  notUtf8: (path: string) =>
+    make('CONFIG', `${path} is not UTF-8 text.`, 'Its bytes would be read as others.', 'Save it as UTF-8.'),
+  folderRefused: (path: string, cause: unknown) =>
+    make(
+      'CONFIG',
+      `The folder of the embedded database cannot be used: ${path}`,
+      `The system says ${systemCode(cause)}.`,
+      'Check who may write there, or give the target another path.',
+      { cause },
+    ),
+  noActor: (cause: unknown) =>
+    make(
+      'USAGE',
+      'It is not known who does this.',
+      `The operating system has no name for this user (${systemCode(cause)}).`,
+      'Give --created-by NAME.',
+    ),
+  enrolledForAnother: (target: string, other: string) =>
+    make(
+      'GUARD_MARKER',
+      `This database belongs to target ${other}.`,
+      `It is the very database that was enrolled as ${other}, not a copy of it, so ${target} names the wrong one.`,
+      `Correct server and database of ${target} in the list of targets.`,
     ),
   partial: (failed: number, total: number) =>
     make(
@@ -543,14 +608,34 @@ export const faults = {
 
   // --- the rest ------------------------------------------------------------------------------------------------
   interrupted: () =>
-    make('INTERRUPTED', 'Interrupted.', 'A signal asked the command to end.', 'Nothing more was written.'),
+    make(
+      'INTERRUPTED',
+      'Interrupted.',
+      'A signal asked the command to end; what was not told as done above was not done.',
+      'Run the command again for the ids that are left.',
+    ),
+  interruptedInCommit: (ksessionsId: number, operationId: string | null) =>
+    make(
+      'INTERRUPTED',
+      `Interrupted while operation ${operationId} for KSESSIONS session ${ksessionsId} was being committed.`,
+      'Whether its host GUID holds was not known yet.',
+      `Keep the GUID and the earlier one; ${LOOK_UP}`,
+      { ksessionsId, ...(operationId === null ? {} : { operationId }) },
+    ),
+  outputLost: () =>
+    make(
+      'USAGE',
+      'Nobody would see the host GUID.',
+      'Standard output is closed or leads to the null device, and a GUID is shown only once.',
+      'Let the output go somewhere, or give --out FILE. Nothing was done.',
+    ),
   noTerminal: (option: string) =>
     make('USAGE', 'A question would have to be asked.', 'There is no terminal to ask on.', `Give ${option} instead.`),
   internal: (cause: unknown) =>
     make(
       'INTERNAL',
       'Something failed that should not.',
-      cause instanceof Error ? `${cause.name}: ${firstLine(cause.message)}` : String(cause),
+      cause instanceof Error ? `${cause.name}: ${serverMessage(cause)}` : String(cause),
       'Run the command again with --verbose and report what it prints.',
       { cause },
     ),

@@ -5,7 +5,6 @@ export { accessRequest, runCommand, SHARED_OPTIONS, WRITING_OPTIONS, type Comman
 export { askText, confirm, isTerminal } from './cli/confirm';
 export { forEachId, openOutput } from './cli/output';
 export * as render from './cli/render';
-export { fileSink, streamSink, type Sink } from './cli/streams';
 export { actorOf, parseExpiry, parseIds, parseSeconds, parseText } from './cli/words';
 export { readSettings, type Settings } from './config/settings';
 export { explain, findHarm, withDatabase, withTransaction } from './engines/database';
@@ -15,7 +14,7 @@ export {
   planProvision,
   previewProvision,
   provision,
-  type HandOver,
+  type Delivery,
   type Outcome,
   type ProvisionPlan,
   type ProvisionRequest,

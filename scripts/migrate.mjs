@@ -34,7 +34,7 @@ async function latest(run, database, actor) {
 }
 
 async function status(run, database) {
-  await toolkit.requirePermit(database);
+  await toolkit.permitFor(database, { actor: 'status', onNotice: (text) => run.notice(`${text}\n`) });
   const pending = await toolkit.pendingMigrations(database.canvas);
   if (pending.length > 0) throw faults.migrationsPending(database.target.name, pending);
   await tell(run, { status: 'up-to-date', pending }, 'The schema is up to date.\n');

@@ -1,5 +1,6 @@
 #!/usr/bin/env zx
 // Provisions a host GUID for KSESSIONS sessions, or rotates it where a live one exists.
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const toolkit = createRequire(import.meta.url)('../lib/register.cjs');
@@ -25,13 +26,15 @@ await toolkit.runCommand({
     const ids = parseIds(words.positionals);
     if (ids.length === 0) throw faults.noIds();
     const request = toRequest(words);
+    const out = words.text('out');
+    if (words.flag('dry-run') && out !== undefined && existsSync(out)) throw faults.outExists(out);
     await toolkit.withAccess(toolkit.accessRequest(run, request.actor), ({ database, permit, keys }) =>
       words.flag('dry-run')
-        ? toolkit.forEachId(ids, run.report, (id) => preview(run, database, { ...request, ksessionsId: id }))
+        ? toolkit.forEachId(ids, database, run.report, (id) => preview(run, database, { ...request, ksessionsId: id }))
         : withOutput(run, database, (output) =>
-            toolkit.forEachId(ids, run.report, async (id) => {
+            toolkit.forEachId(ids, database, run.report, async (id) => {
               const asked = await agree(run, database, { ...request, ksessionsId: id });
-              const outcome = await toolkit.provision(database, permit, keys, asked, output.handOver);
+              const outcome = await toolkit.provision(database, permit, keys, asked, output.delivery);
               await output.conclude(outcome);
             }),
           ),
@@ -52,6 +55,7 @@ function toRequest(words) {
 
 async function preview({ words, print }, database, request) {
   const plan = await toolkit.previewProvision(database, withDefault(request));
+  if (words.flag('quiet')) return;
   await print(words.flag('json') ? render.jsonLine(render.planJson(database, plan)) : render.planText(plan));
 }
 

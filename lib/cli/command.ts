@@ -3,11 +3,11 @@ import { basename } from 'node:path';
 import yargs, { type Options } from 'yargs';
 import type { AccessRequest } from '../access';
 import type { Purpose } from '../config/credentials';
-import { readSettings, type Settings } from '../config/settings';
+import { packageVersion, readSettings, type Settings } from '../config/settings';
 import { faults, ToolkitError } from '../errors';
-import { packageVersion } from '../migrations/run';
 import { banner, errorJson, errorText, jsonLine } from './render';
-import { streamSink } from './streams';
+import { listenForInterrupts } from './interrupts';
+import { isStuck, survive, writeFlushed } from './streams';
 import { parseSeconds } from './words';
 
 /** Parsed words: strings stay strings, whatever they look like. */
@@ -66,17 +66,21 @@ export const WRITING_OPTIONS = {
 export async function runCommand(definition: CommandDefinition): Promise<void> {
   const words = wordsAfterScript(definition.script);
   // Known before parsing, so that a usage error too comes in the form that was asked for.
-  const isJson = words.includes('--json');
-  const isVerbose = words.includes('--verbose');
+  const options = optionsOf(words);
+  const isJson = options.includes('--json');
+  const isVerbose = options.includes('--verbose');
+  survive(process.stdout, process.stderr);
   const report = (error: unknown) => printError(error, isJson, isVerbose);
-  const release = listenForInterrupts(isJson);
+  const release = listenForInterrupts((error) => {
+    void report(error).finally(() => process.exit(error.exit));
+  });
   try {
     const parsed = await parse(definition, words);
     if (parsed !== undefined) {
       await definition.run({
         words: parsed,
         settings: readSettings(process.env, { target: parsed.text('target') }),
-        print: (text) => streamSink(process.stdout).write(text),
+        print: (text) => writeFlushed(process.stdout, text),
         notice: (text) => void process.stderr.write(text),
         report,
       });
@@ -87,6 +91,14 @@ export async function runCommand(definition: CommandDefinition): Promise<void> {
   } finally {
     release();
   }
+  // What nobody reads would keep the process alive for ever, a void GUID in its hands.
+  if (await isStuck(process.stdout)) process.exit();
+}
+
+/** The words before `--`, after which nothing is an option. */
+function optionsOf(words: readonly string[]): readonly string[] {
+  const end = words.indexOf('--');
+  return end < 0 ? words : words.slice(0, end);
 }
 
 /** How a run opens its target: the banner on stderr before any work, notices after it. */
@@ -139,7 +151,7 @@ async function parse(definition: CommandDefinition, words: readonly string[]): P
     printed = output === '' ? undefined : output;
   })) as Record<string, unknown>;
   if (printed !== undefined) {
-    await streamSink(process.stdout).write(`${printed}\n`);
+    await writeFlushed(process.stdout, `${printed}\n`);
     return undefined;
   }
   return toWords(parsed, options, definition);
@@ -147,8 +159,8 @@ async function parse(definition: CommandDefinition, words: readonly string[]): P
 
 /** yargs reads `--dry-run=no` as a dry run that is off; a flag takes no value here. */
 function refuseValuesOfFlags(words: readonly string[], options: Readonly<Record<string, Options>>): void {
-  const end = words.indexOf('--');
-  for (const word of end < 0 ? words : words.slice(0, end)) {
+  const flags = optionsOf(words).filter((_word, index) => !isValue(words[index - 1], options));
+  for (const word of flags) {
     // yargs would take the digits of a negative number for options.
     if (/^-\d/.test(word)) throw faults.badId(word);
     const [, name] = /^--(?:no-)?([^=]+)=/.exec(word) ?? [];
@@ -159,6 +171,11 @@ function refuseValuesOfFlags(words: readonly string[], options: Readonly<Record<
       throw faults.usage(`Unknown option ${word}.`, 'Only --no-color begins with --no-.');
     }
   }
+}
+
+/** Is a word the value of the option before it? */
+function isValue(before: string | undefined, options: Readonly<Record<string, Options>>): boolean {
+  return before?.startsWith('--') === true && options[before.slice(2)]?.type === 'string';
 }
 
 function toWords(
@@ -187,7 +204,7 @@ function toWords(
 /** @returns the error in our words, after printing it */
 async function printError(error: unknown, isJson: boolean, isVerbose: boolean): Promise<ToolkitError> {
   const known = error instanceof ToolkitError ? error : faults.internal(error);
-  if (isJson) await streamSink(process.stdout).write(jsonLine(errorJson(known))).catch(() => undefined);
+  if (isJson) await writeFlushed(process.stdout, jsonLine(errorJson(known))).catch(() => undefined);
   process.stderr.write(errorText(known));
   if (isVerbose) process.stderr.write(`${causes(known).join('\n  caused by ')}\n`);
   return known;
@@ -196,23 +213,4 @@ async function printError(error: unknown, isJson: boolean, isVerbose: boolean): 
 function causes(error: unknown): string[] {
   if (!(error instanceof Error)) return [];
   return [error.stack ?? error.message, ...causes(error.cause)];
-}
-
-/**
- * Ctrl-C ends the command at once: a server rolls back what was not committed, and the embedded engine survives being
- * killed. Whether a GUID that was printed holds cannot be known then, and the message says so.
- */
-function listenForInterrupts(isJson: boolean): () => void {
-  const end = () => {
-    const error = faults.interrupted();
-    if (isJson) process.stdout.write(jsonLine(errorJson(error)));
-    process.stderr.write(errorText(error));
-    process.exit(error.exit);
-  };
-  process.on('SIGINT', end);
-  process.on('SIGTERM', end);
-  return () => {
-    process.off('SIGINT', end);
-    process.off('SIGTERM', end);
-  };
 }

@@ -1,9 +1,10 @@
 /** Where a host GUID goes, once: stdout, or the file of `--out`. */
-import type { Database } from '../engines/database';
-import { faults, type ToolkitError } from '../errors';
-import type { HandOver, Outcome, Receipt } from '../hosts/provision';
+import { explain, type Database } from '../engines/database';
+import { faults, ToolkitError } from '../errors';
+import type { Delivery, Outcome, Receipt } from '../hosts/provision';
+import { beginHandOver, endHandOver } from './interrupts';
 import { doneText, jsonLine, receiptJson, receiptText, replacedText, SAMPLE_DATA } from './render';
-import { fileSink } from './streams';
+import { createSecretFile, isOutputLost } from './streams';
 
 export interface OutputRequest {
   readonly database: Database;
@@ -15,34 +16,39 @@ export interface OutputRequest {
 }
 
 export interface Output {
-  /** Called inside the transaction, before its commit. */
-  readonly handOver: HandOver;
-  /** Called after the commit and the look back. */
+  readonly delivery: Delivery;
+  /** Tells what came of it, after the commit and the look back. */
   conclude(outcome: Outcome): Promise<void>;
   close(): void;
 }
 
-/** @throws ToolkitError USAGE when the file of `out` exists */
+/** @throws ToolkitError USAGE when the file of `out` exists, or when nobody would see the GUID */
 export function openOutput(request: OutputRequest): Output {
   const { database, format, notice, out, print } = request;
-  const file = out === undefined ? undefined : fileSink(out);
+  if (out === undefined && isOutputLost()) throw faults.outputLost();
+  const file = out === undefined ? undefined : createSecretFile(out);
   const show = (receipt: Receipt, hostGuid: string | null) => {
     if (format === 'json') return jsonLine(receiptJson(database, receipt, hostGuid));
     if (format === 'text') return receiptText(receipt, hostGuid, out);
     return hostGuid === null ? '' : `${hostGuid}\n`;
   };
   return {
-    async handOver(receipt, guid) {
-      await file?.write(`${receipt.session.ksessionsId} ${guid.reveal()}\n`);
-      await print(show(receipt, file === undefined ? guid.reveal() : null));
+    delivery: {
+      async handOver(receipt, guid) {
+        beginHandOver({ ksessionsId: receipt.session.ksessionsId, operationId: receipt.operationId });
+        file?.write(`${receipt.session.ksessionsId} ${guid.reveal()}\n`);
+        await print(show(receipt, file === undefined ? guid.reveal() : null));
+      },
+      withdraw: () => file?.withdraw(),
     },
     async conclude(outcome) {
       if (outcome.status === 'kept') await print(show(outcome, null));
-      const replaced = replacedText(outcome);
-      if (replaced !== undefined) notice(replaced);
+      notice(replacedText(outcome));
       const done = doneText(outcome) + (database.target.engine === 'pglite' ? `${SAMPLE_DATA}\n` : '');
-      if (format === 'text') await print(done);
+      // The GUID is out and holds: a reader that left after it (`| head -8`) changes nothing about that.
+      if (format === 'text') await print(done).catch(() => notice(done));
       else notice(done);
+      endHandOver();
     },
     close: () => file?.close(),
   };
@@ -54,15 +60,19 @@ export function openOutput(request: OutputRequest): Output {
  */
 export async function forEachId(
   ids: readonly number[],
+  database: Database,
   report: (error: unknown) => Promise<ToolkitError>,
   work: (id: number) => Promise<void>,
 ): Promise<void> {
-  if (ids.length === 1) return work(ids[0] as number);
   let failed = 0;
   for (const id of ids) {
     await work(id).catch(async (error: unknown) => {
+      const known = explain(database, error);
+      const told = known instanceof ToolkitError ? known.about(id) : known;
+      if (ids.length === 1) throw told;
       failed += 1;
-      await report(error);
+      await report(told);
+      endHandOver();
     });
   }
   if (failed > 0) throw faults.partial(failed, ids.length);

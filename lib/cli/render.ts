@@ -10,6 +10,12 @@ const SCHEMA = 'canvas-host/1';
 
 export const SAMPLE_DATA = 'This is sample data in the embedded database; the GUID opens nothing else.';
 
+/** A title may hold anything: a line end would forge a line, an escape would speak to the terminal. */
+const plain = (text: string) => text.replace(/[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]+/gu, ' ');
+
+const rows = (pairs: readonly (readonly [string, string | number | null])[]) =>
+  pairs.map(([label, value]) => `${label.padEnd(20)}${plain(String(value ?? '-'))}\n`).join('');
+
 /** One JSON object, one line. */
 export const jsonLine = (value: object) => `${JSON.stringify(value)}\n`;
 
@@ -69,6 +75,7 @@ export function planJson(database: Database, plan: ProvisionPlan): object {
     transcripts: plan.session.transcripts,
     hostGuid: null,
     fingerprint: plan.live?.fingerprint ?? null,
+    createdBy: plan.live?.createdBy ?? null,
     expiresAt: plan.expiresAt?.toISOString() ?? null,
   };
 }
@@ -90,11 +97,8 @@ export function errorJson(error: ToolkitError): object {
 
 /** An error, for people: what, why or where, what to do. */
 export function errorText(error: ToolkitError): string {
-  return `${error.code}: ${error.message}\n  ${error.why}\n  ${error.hint}\n`;
+  return `${error.code}: ${plain(error.message)}\n  ${plain(error.why)}\n  ${plain(error.hint)}\n`;
 }
-
-const rows = (pairs: readonly (readonly [string, string | number | null])[]) =>
-  pairs.map(([label, value]) => `${label.padEnd(20)}${value ?? '-'}\n`).join('');
 
 /** The block that carries the GUID; it is printed before the commit, and the line after it says that it holds. */
 export function receiptText(receipt: Receipt, hostGuid: string | null, out?: string): string {
@@ -126,18 +130,18 @@ export function doneText(outcome: Outcome): string {
 export function liveText({ session, live }: ProvisionPlan): string {
   const since = (live?.updatedAt ?? live?.createdAt)?.toISOString() ?? 'unknown';
   return (
-    `KSESSIONS ${session.ksessionsId} "${session.title}" has a live host GUID: made by ${live?.createdBy ?? 'unknown'}, ` +
+    `KSESSIONS ${session.ksessionsId} "${plain(session.title)}" has a live host GUID: made by ${plain(live?.createdBy ?? 'unknown')}, ` +
     `in use since ${since}, fingerprint ${live?.fingerprint ?? 'not recorded'}.\n` +
     'A host who uses it will be locked out.\n'
   );
 }
 
 /** Whose credential ended. Goes to stderr: a live host may just have been locked out. */
-export function replacedText(outcome: Outcome): string | undefined {
+export function replacedText(outcome: Outcome): string {
   const { replaced, replacedActor, session } = outcome;
-  if (replaced === undefined) return undefined;
+  if (replaced === undefined) return '';
   return (
-    `The earlier host GUID of KSESSIONS ${session.ksessionsId} stopped working: made by ${replacedActor ?? 'unknown'}, ` +
+    `The earlier host GUID of KSESSIONS ${session.ksessionsId} stopped working: made by ${plain(replacedActor ?? 'unknown')}, ` +
     `in use since ${replaced.since.toISOString()}, fingerprint ${replaced.fingerprint ?? 'not recorded'}.\n`
   );
 }

@@ -42,6 +42,10 @@ const UNITS = { s: 'seconds', m: 'minutes', h: 'hours', d: 'days', w: 'weeks' } 
  */
 export function parseExpiry(text: string, now = new Date()): Date {
   const duration = parseDuration(text);
+  // ISO 8601 lets `23` be an hour of today; nobody means that here.
+  if (duration === undefined && !/^\d{4}-\d{2}-\d{2}/.test(text)) {
+    throw faults.badExpiry(text, 'It is neither an ISO 8601 date nor a duration.');
+  }
   const time =
     duration === undefined
       ? DateTime.fromISO(text, { zone: 'utc' })
@@ -80,7 +84,7 @@ export function parseSeconds(option: string, text: string, most: number): number
 export function parseText(option: string, text: string, length: number): string {
   const trimmed = text.trim();
   if (trimmed === '') throw faults.usage(`${option} is empty.`, 'It takes a text.');
-  if (/\p{Cc}/u.test(trimmed)) {
+  if (/[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/u.test(trimmed)) {
     throw faults.usage(`${option} holds control characters.`, 'They would garble the audit trail.');
   }
   if (trimmed.length > length) {
@@ -89,7 +93,12 @@ export function parseText(option: string, text: string, length: number): string 
   return trimmed;
 }
 
-/** Who acts: `--created-by`, else the user of the operating system. */
+/** Who acts: `--created-by`, else the user of the operating system. @throws ToolkitError USAGE where it has no name */
 export function actorOf(createdBy: string | undefined): string {
-  return createdBy === undefined ? userInfo().username : parseText('--created-by', createdBy, 128);
+  if (createdBy !== undefined) return parseText('--created-by', createdBy, 128);
+  try {
+    return userInfo().username;
+  } catch (cause) {
+    throw faults.noActor(cause);
+  }
 }

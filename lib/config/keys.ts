@@ -1,7 +1,7 @@
 /** HMAC keys: read from the environment or a file, never printed. The first signs, all verify. */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, linkSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { faults } from '../errors';
 import { readSecretFile } from './secret-file';
@@ -108,14 +108,19 @@ function givenKeys(settings: Settings): Buffer[] {
 }
 
 function parseKeys(text: string, origin: string): Buffer[] {
-  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
-  if (lines.length === 0) throw faults.badKey(origin, 1, 'there is no key in it');
-  const keys = lines.map((line) => Buffer.from(line, 'utf8'));
-  keys.forEach((key, index) => assertStrong(key, origin, index + 1, keys));
+  const lines = text.split(/\r?\n/).map((line, index) => ({ key: Buffer.from(line, 'utf8'), number: index + 1 }));
+  const filled = lines.filter(({ key }) => key.toString('utf8').trim() !== '');
+  if (filled.length === 0) throw faults.badKey(origin, 1, 'there is no key in it');
+  const keys: Buffer[] = [];
+  for (const { key, number } of filled) {
+    assertStrong(key, origin, number);
+    if (keys.some((other) => other.equals(key))) throw faults.badKey(origin, number, 'it is there twice');
+    keys.push(key);
+  }
   return keys;
 }
 
-function assertStrong(key: Buffer, origin: string, line: number, keys: readonly Buffer[]): void {
+function assertStrong(key: Buffer, origin: string, line: number): void {
   if (createHash('sha256').update(key).digest('hex') === PUBLIC_LEGACY_KEY) {
     throw faults.badKey(origin, line, "it is the constant of the old tool's source, which is public");
   }
@@ -123,9 +128,6 @@ function assertStrong(key: Buffer, origin: string, line: number, keys: readonly 
     throw faults.badKey(origin, line, `it has ${key.length} bytes; at least ${MINIMUM_BYTES} are needed`);
   }
   if (new Set(key).size < 8) throw faults.badKey(origin, line, 'it repeats a few characters');
-  if (keys.findIndex((other) => other.equals(key)) !== line - 1) {
-    throw faults.badKey(origin, line, 'it is there twice');
-  }
 }
 
 /**
@@ -135,7 +137,9 @@ function assertStrong(key: Buffer, origin: string, line: number, keys: readonly 
 function embeddedKey(folder: string): Buffer {
   const path = join(folder, 'hmac.key');
   if (existsSync(path)) return oneKey(readSecretFile(path), path);
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  // A new key beside old data would make every credential in it void without a word.
+  if (existsSync(join(folder, 'db'))) throw faults.keyGone(path);
+  makeFolder(folder);
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
   const file = openSync(temporary, 'wx', 0o600);
   try {
@@ -152,6 +156,15 @@ function embeddedKey(folder: string): Buffer {
     unlinkSync(temporary);
   }
   return oneKey(readSecretFile(path), path);
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    accessSync(folder, constants.W_OK);
+  } catch (cause) {
+    throw faults.folderRefused(folder, cause);
+  }
 }
 
 function oneKey(text: string, path: string): Buffer {

@@ -1,4 +1,5 @@
 /** Files that hold a password or a key. */
+import { isUtf8 } from 'node:buffer';
 import { readFileSync, statSync } from 'node:fs';
 import { faults } from '../errors';
 
@@ -12,12 +13,14 @@ const OTHERS = 0o077;
 export function readSecretFile(path: string): string {
   const { mode, text } = readWithMode(path);
   if (process.platform !== 'win32' && (mode & OTHERS) !== 0) throw faults.secretIsShared(path);
-  return text.replace(/^\uFEFF/, '');
+  if (text === undefined) throw faults.notUtf8(path);
+  return text;
 }
 
-function readWithMode(path: string): { readonly mode: number; readonly text: string } {
+function readWithMode(path: string): { readonly mode: number; readonly text: string | undefined } {
   try {
-    return { mode: statSync(path).mode, text: readFileSync(path, 'utf8') };
+    const bytes = readFileSync(path);
+    return { mode: statSync(path).mode, text: isUtf8(bytes) ? new TextDecoder().decode(bytes) : undefined };
   } catch (cause) {
     throw faults.fileUnreadable(path, cause);
   }

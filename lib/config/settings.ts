@@ -1,9 +1,16 @@
 /** Environment and command line to `Settings`. Nothing here is trusted yet: `targets.ts` and the guard judge it. */
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { faults } from '../errors';
 
 /** The package root. Paths never depend on the working directory (a fallback from another folder was I-04). */
 export const PACKAGE_ROOT = join(__dirname, '..', '..');
+
+/** The version in package.json. */
+export function packageVersion(): string {
+  const text = readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
 
 /** Variables by which a runtime says that it is production; any of them refuses. */
 export const RUNTIME_ENVIRONMENTS = ['NODE_ENV', 'ASPNETCORE_ENVIRONMENT', 'DOTNET_ENVIRONMENT'] as const;

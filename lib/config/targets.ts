@@ -60,7 +60,7 @@ interface AddressEntry {
 
 interface TargetEntry extends AddressEntry {
   engine: EngineName;
-  environment: string;
+  environment?: string;
   path?: string;
   encrypt?: boolean;
   trustServerCertificate?: boolean;
@@ -128,7 +128,7 @@ function sayError(error: ErrorObject): string {
 function toTarget(name: string, entry: TargetEntry, file: TargetsFile, folder: string): Target {
   const common: Common = {
     name,
-    environment: entry.environment,
+    environment: entry.environment ?? 'not given',
     protectedDatabases: [...BUILT_IN_PROTECTED, ...(file.protected?.databases ?? [])],
     protectedServers: file.protected?.servers ?? [],
   };

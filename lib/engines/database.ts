@@ -52,7 +52,8 @@ export class Reader {
    */
   async ask<Row extends object>(sql: string, bindings: readonly Knex.RawBinding[] = []): Promise<Row[]> {
     if (!/^\s*select\b/i.test(sql)) throw new TypeError('A Reader only reads.');
-    const result: unknown = await this.#knex.raw(sql, [...bindings]);
+    // PostgreSQL's extended protocol takes one statement: nothing can ride behind the SELECT.
+    const result: unknown = await this.#knex.raw(sql, [...bindings]).options({ queryMode: 'extended' });
     // PostgreSQL's driver wraps the rows, SQL Server's does not.
     return Array.isArray(result) ? (result as Row[]) : (result as { rows: Row[] }).rows;
   }
@@ -318,16 +319,25 @@ export async function withTransaction<T>(
   const { knex, waitMs } = handleOf(database);
   const { engine, canvas } = database;
   let isCommitting = false;
+  let failure: Error | undefined;
+  const steps = async (trx: Knex.Transaction) => {
+    const head = await engine.beginWriting(trx);
+    assertUnmoved(permit, head.identity);
+    if (lock !== undefined) await engine.lock(trx, lock, waitMs);
+    const result = await work(new Writer(trx, permit, canvas, head.now));
+    isCommitting = true;
+    return result;
+  };
   try {
-    return await knex.transaction(async (trx) => {
-      const head = await engine.beginWriting(trx);
-      assertUnmoved(permit, head.identity);
-      if (lock !== undefined) await engine.lock(trx, lock, waitMs);
-      const result = await work(new Writer(trx, permit, canvas, head.now));
-      isCommitting = true;
-      return result;
-    });
+    return await knex.transaction((trx) =>
+      steps(trx).catch((error: unknown) => {
+        failure = error instanceof Error ? error : new Error(String(error));
+        throw error;
+      }),
+    );
   } catch (error) {
+    // Where ROLLBACK fails too, as on a lost connection, Knex gives that error in place of the one that matters.
+    if (failure !== undefined) throw failure;
     if (isCommitting && !isServersWord(error)) {
       throw new CommitUnknown('The answer to COMMIT never came.', { cause: error });
     }

@@ -9,7 +9,7 @@ import type { Knex } from 'knex';
 import type { Client } from 'pg';
 import { v4 as uuid } from 'uuid';
 import type { EmbeddedTarget } from '../config/targets';
-import { faults } from '../errors';
+import { faults, ToolkitError } from '../errors';
 import type { Dial, Engine } from './engine';
 import { acquireFolderLock, type FolderLock } from './folder-lock';
 import { askIdentity, postgres } from './postgres';
@@ -56,7 +56,9 @@ async function embeddedClient(folder: string, waitMs: number): Promise<typeof Kn
 
   class EmbeddedClient extends PostgresClient {
     override async acquireRawConnection(): Promise<Client> {
-      const lock = await acquireFolderLock(folder, { waitMs });
+      const lock = await acquireFolderLock(folder, { waitMs }).catch((error: unknown) => {
+        throw error instanceof ToolkitError ? error : faults.folderRefused(folder, error);
+      });
       try {
         const database = await openFolder(folder);
         const connection = await connect(database);
@@ -100,7 +102,9 @@ async function openFolder(folder: string): Promise<PGlite> {
   const data = join(folder, 'db');
   if (!existsSync(data)) await makeData(PGlite, folder, data);
   assertVersion(data);
-  return PGlite.create(data);
+  return PGlite.create(data).catch((cause: unknown) => {
+    throw faults.embeddedDamaged(data, cause);
+  });
 }
 
 /** Made under another name and renamed when whole: a killed first run leaves no half-made database. */

@@ -63,8 +63,11 @@ export const postgres: Engine = {
         // pg falls back to PGPASSWORD and .pgpass when there is none; a function that throws ends that.
         password: password ?? refusePassword,
         ssl: tlsOf(target),
-        // Never left out: pg would read PGOPTIONS.
+        // None of these is left out: pg would read PGOPTIONS, PGREPLICATION, PGSSLNEGOTIATION, PGCLIENTENCODING.
         options: '-c client_min_messages=warning',
+        replication: 'false',
+        sslnegotiation: 'postgres',
+        client_encoding: 'UTF8',
         application_name: 'canvas-host-toolkit',
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
         keepAlive: true,
@@ -109,8 +112,16 @@ function refusePassword(): never {
 
 function tlsOf(target: ServerTarget): false | { rejectUnauthorized: boolean; ca?: string } {
   if (!target.encrypt) return false;
-  const ca = target.ca === undefined ? {} : { ca: readFileSync(target.ca, 'utf8') };
+  const ca = target.ca === undefined ? {} : { ca: readCertificate(target.ca) };
   return { rejectUnauthorized: !target.trustServerCertificate, ...ca };
+}
+
+function readCertificate(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw faults.fileUnreadable(path, cause);
+  }
 }
 
 /**
@@ -155,7 +166,8 @@ async function lock(trx: Knex.Transaction, name: string, waitMs: number): Promis
     .raw('hashtextextended(?, 0)', [name])
     .toString();
   await trx.raw(
-    `SET LOCAL lock_timeout = ${waitMs}; SET LOCAL statement_timeout = ${waitMs + REQUEST_TIMEOUT_MS}; ` +
+    // 0 would mean no limit.
+    `SET LOCAL lock_timeout = ${Math.max(1, waitMs)}; SET LOCAL statement_timeout = ${waitMs + REQUEST_TIMEOUT_MS}; ` +
       `SELECT pg_advisory_xact_lock(${key})`,
   );
 }
@@ -219,6 +231,7 @@ export function explain(error: unknown, where: Where): ToolkitError | undefined 
     case '42703':
       return faults.missingObject(where, code, error);
     case '23505':
+      return duplicate(error, where, code);
     case '40001':
     case '40P01':
       return faults.conflict(where, code, error);
@@ -227,18 +240,26 @@ export function explain(error: unknown, where: Where): ToolkitError | undefined 
   }
 }
 
+/** A primary key that is taken was given out by an identity: nobody else's doing, and trying again does not help. */
+function duplicate(error: unknown, where: Where, code: string): ToolkitError {
+  const { constraint } = error as { constraint?: string };
+  if (constraint?.startsWith('PK_') === true) return faults.identityBehind(where, constraint, error);
+  return faults.conflict(where, code, error);
+}
+
 /** Node's own TLS codes: https://nodejs.org/api/tls.html#x509-certificate-error-codes, and those of OpenSSL. */
 const TLS = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
 /** What pg says without a code of its own: the exact beginnings of its sentences, not words within them. */
 const SENTENCES = {
-  lost: ['Connection terminated', 'timeout expired', 'Query read timeout'],
+  lost: ['Connection terminated', 'timeout expired', 'Query read timeout', 'Client has encountered a connection error'],
   tls: ['The server does not support SSL', 'There was an error establishing an SSL connection'],
   login: ['SASL: ', 'The server asks for a password'],
 } as const;
 
 function withoutCode(error: unknown, where: Where): ToolkitError | undefined {
-  const message = error instanceof Error ? error.message : '';
+  // Knex puts the statement and " - " before the driver's sentence.
+  const message = error instanceof Error ? (error.message.split(' - ').at(-1) ?? '') : '';
   const isOneOf = (sentences: readonly string[]) => sentences.some((sentence) => message.startsWith(sentence));
   const code = sqlState(error);
   if (TLS.test(code) || isOneOf(SENTENCES.tls)) return faults.tlsFailed(where, code || 'no TLS on the server', error);

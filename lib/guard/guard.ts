@@ -81,13 +81,12 @@ function meansProduction(value: string): boolean {
   return /^\s*(prod|production|live|prd)\s*$/i.test(value);
 }
 
-function assertNotProtected(target: Target, role: Role, names: Pick<Address, 'server' | 'database'>): void {
+function assertNotProtected(target: Target, role: Role, names: Pick<Address, 'server' | 'database'> & { serverId?: string }): void {
   if (isAmong(names.database, target.protectedDatabases)) {
     throw faults.protectedName(target.name, role, 'database', names.database);
   }
-  if (isAmong(names.server, target.protectedServers)) {
-    throw faults.protectedName(target.name, role, 'server', names.server);
-  }
+  const server = [names.server, names.serverId].find((name) => isAmong(name ?? '', target.protectedServers));
+  if (server !== undefined) throw faults.protectedName(target.name, role, 'server', server);
 }
 
 /**
@@ -109,8 +108,8 @@ export function admit(target: Target, role: Role, answer: Answer): Admission {
     throw faults.anotherDatabase(target, role, answer);
   }
   const expectedServer = target.engine === 'pglite' ? undefined : target[role].serverName;
-  if (expectedServer !== undefined && expectedServer !== answer.server) {
-    throw faults.anotherServer(target.name, role, expectedServer, answer.server);
+  if (expectedServer !== undefined && expectedServer !== answer.serverId) {
+    throw faults.anotherServer(target.name, role, expectedServer, answer.serverId);
   }
   const { server, serverId, database, databaseId } = answer;
   return { target, role, identity: { server, serverId, database, databaseId } };
@@ -132,18 +131,26 @@ export function permitWriting(admission: Admission, marker: Marker | undefined):
 /**
  * The right to write the enrolment mark and the bookkeeping tables, and nothing else.
  * @param confirmed the database name as a person typed it; it must equal the server-reported one
- * @throws ToolkitError GUARD_MARKER when the database is marked as production (for ever) or as another target's,
- *   GUARD_IDENTITY when the typed name is another
+ * @throws ToolkitError GUARD_MARKER when the database is marked as production (for ever), when this very database
+ *   (not a copy of it) was enrolled as another target, or when the typed name is another
  */
 export function permitEnrolment(admission: Admission, marker: Marker | undefined, confirmed: string): Permit {
   assertCanvasRole(admission);
   if (marker !== undefined && !ENVIRONMENTS.includes(marker.environment)) {
     throw faults.markedAsProduction(admission.target.name, marker.environment);
   }
+  if (marker !== undefined && marker.target !== admission.target.name && isMarkOf(marker, admission.identity)) {
+    throw faults.enrolledForAnother(admission.target.name, marker.target);
+  }
   if (confirmed !== admission.identity.database) {
     throw faults.enrolmentNotConfirmed(admission.target.name, admission.identity.database);
   }
   return new SealedPermit(seal, admission, 'enrol');
+}
+
+/** Was the mark made in this very database, and not carried here by a copy? */
+function isMarkOf(marker: Marker, { serverId, database, databaseId }: Identity): boolean {
+  return marker.serverId === serverId && marker.database === database && marker.databaseId === databaseId;
 }
 
 function assertCanvasRole(admission: Admission): void {

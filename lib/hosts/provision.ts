@@ -77,10 +77,13 @@ export interface Outcome extends Receipt {
   readonly isSuperseded: boolean;
 }
 
-/**
- * Hands the GUID over: written and flushed, or an error. Called once, inside the transaction, before its commit.
- */
-export type HandOver = (receipt: Receipt, guid: HostGuid) => Promise<void>;
+/** How the GUID reaches whoever asked for it. */
+export interface Delivery {
+  /** Written and flushed, or an error. Called once, inside the transaction, before its commit. */
+  handOver(receipt: Receipt, guid: HostGuid): Promise<void>;
+  /** The GUID that was handed over is void for certain: where it can be taken back, it is. */
+  withdraw(): void;
+}
 
 /**
  * Pure: what is there and what is asked → what to do.
@@ -109,6 +112,7 @@ export function planProvision(
     return { ...common, action: 'provision', expired: current, expiresAt: expiresAt ?? null };
   }
   if (ifExists === 'fail') throw faults.alreadyThere(ksessionsId, live.fingerprint ?? 'not recorded');
+  if (ifExists === 'keep' && canvas?.hashCopy !== live.hash) throw faults.hashCopyDiffers(ksessionsId);
   if (ifExists === 'keep') return { ...common, action: 'keep', expired: undefined, expiresAt: live.expiresAt };
   return { ...common, action: 'rotate', expired: undefined, expiresAt: expiresAt ?? live.expiresAt };
 }
@@ -152,7 +156,7 @@ export async function provision(
   permit: Permit,
   keys: KeyRing,
   request: ProvisionRequest,
-  handOver: HandOver,
+  delivery: Delivery,
 ): Promise<Outcome> {
   const { ksessionsId } = request;
   const session = await requireSourceSession(database, ksessionsId);
@@ -165,15 +169,18 @@ export async function provision(
   };
   const attempt = () =>
     withTransaction(database, permit, operation.lock, (writer) =>
-      applyOnce(writer, operation, session, request, handOver),
+      applyOnce(writer, operation, session, request, delivery),
     );
   const receipt = await pRetry(attempt, {
     retries: RETRIES,
     minTimeout: 50,
     randomize: true,
     shouldRetry: ({ error }) => operation.handedOver === undefined && database.engine.mayRetry(error),
-  }).catch((error: unknown) => settle(database, permit, operation, ksessionsId, error));
-  return lookBack(database, receipt, operation);
+  }).catch((error: unknown) => settle(database, permit, operation, delivery, ksessionsId, error));
+  return lookBack(database, receipt, operation).catch((error: unknown) => {
+    if (error instanceof ToolkitError && error.operationId !== undefined) throw error;
+    throw faults.lookBackFailed(ksessionsId, operation.id, inWords(explain(database, error)));
+  });
 }
 
 /** Everything inside the transaction. */
@@ -182,7 +189,7 @@ async function applyOnce(
   operation: Operation,
   session: SourceSession,
   request: ProvisionRequest,
-  handOver: HandOver,
+  delivery: Delivery,
 ): Promise<Receipt> {
   const canvas = await findCanvasState(writer, request.ksessionsId);
   const plan = planProvision(session, canvas, request, writer.now);
@@ -192,7 +199,8 @@ async function applyOnce(
     plan.live === undefined
       ? await writeNew(writer, operation, plan, request)
       : await writeReplacement(writer, operation, plan, plan.live, request);
-  await handOver(receipt, operation.guid).catch((cause: unknown) => {
+  await delivery.handOver(receipt, operation.guid).catch((cause: unknown) => {
+    delivery.withdraw();
     throw faults.notDelivered(request.ksessionsId, operation.id, cause);
   });
   operation.handedOver = receipt;
@@ -333,19 +341,24 @@ async function settle(
   database: Database,
   permit: Permit,
   operation: Operation,
+  delivery: Delivery,
   ksessionsId: number,
   error: unknown,
 ): Promise<Receipt> {
   const receipt = operation.handedOver;
   const cause = explain(database, error);
   if (receipt === undefined) throw cause;
-  if (!(error instanceof CommitUnknown)) throw faults.notCommitted(ksessionsId, operation.id, inWords(cause));
+  if (!(error instanceof CommitUnknown)) {
+    delivery.withdraw();
+    throw faults.notCommitted(ksessionsId, operation.id, inWords(cause));
+  }
   const event = await withTransaction(database, permit, operation.lock, (writer) =>
     findEvent(writer, operation.id),
   ).catch((lookUpError: unknown) => {
     throw faults.outcomeUnknown(ksessionsId, operation.id, lookUpError);
   });
   if (event === undefined) {
+    delivery.withdraw();
     throw faults.notCommitted(ksessionsId, operation.id, inWords(explain(database, error.cause)));
   }
   return receipt;

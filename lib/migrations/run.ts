@@ -2,10 +2,8 @@
  * The runner: each migration in one transaction with its history and ledger rows. The pending list is read under a
  * lock that ends with the transaction, so that nothing can stay locked and a killed run is simply continued.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Knex } from 'knex';
-import { PACKAGE_ROOT } from '../config/settings';
+import { packageVersion } from '../config/settings';
 import { explain, withTransaction, type Database, type Reader, type Writer } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
 import type { Permit } from '../guard/guard';
@@ -91,10 +89,4 @@ function inMigration(name: string, error: unknown): unknown {
   if (error instanceof ToolkitError && error.code !== 'CONFLICT') return error;
   const cause = error instanceof ToolkitError ? error.cause : error;
   return faults.migrationFailed(name, cause);
-}
-
-/** The version in package.json. */
-export function packageVersion(): string {
-  const text = readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -135,8 +135,8 @@ const FILTER = {
 /** How the server's own catalogue writes the same filter. */
 const CATALOGUE_FILTER = {
   postgres: {
-    'not null': (column: string) => `(${name(column)} IS NOT NULL)`,
-    true: (column: string) => name(column),
+    'not null': (column: string) => literal(`(${name(column)} IS NOT NULL)`),
+    true: (column: string) => [name(column), `(${name(column)} = true)`, `(${name(column)} IS TRUE)`].map(literal).join(', '),
   },
   mssql: { 'not null': (column: string) => `([${column}] IS NOT NULL)`, true: (column: string) => `([${column}]=(1))` },
 } as const;
@@ -148,7 +148,8 @@ function indexAbsent(dialect: Dialect, shape: IndexShape): string {
     return `NOT EXISTS (
   SELECT FROM pg_catalog.pg_index i
   WHERE i.indrelid = ${literal(qualified(shape.table))}::regclass AND i.indisvalid AND i.indisunique = ${shape.unique}
-    AND pg_get_expr(i.indpred, i.indrelid) IS NOT DISTINCT FROM ${filter === undefined ? 'NULL' : literal(filter)}
+    AND i.indexprs IS NULL AND i.indnkeyatts = ${shape.columns.length} AND i.indnatts = ${shape.columns.length}
+    AND ${filter === undefined ? 'i.indpred IS NULL' : `pg_get_expr(i.indpred, i.indrelid) IN (${filter})`}
     AND ${literal(shape.columns.join(','))} = (
       SELECT string_agg(a.attname, ',' ORDER BY k.place)
       FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
@@ -267,6 +268,8 @@ export async function makeAppendOnly(knex: Knex, table: string): Promise<void> {
     await when(knex, absent, [
       `CREATE TRIGGER ${name(trigger)} BEFORE ${events} ON ${qualified(table)} FOR EACH ${level} EXECUTE FUNCTION ${refuse}`,
     ]);
+    // One that was there may have been turned off by hand.
+    await knex.raw(`ALTER TABLE ${qualified(table)} ENABLE TRIGGER ${name(trigger)}`);
   }
 }
 

@@ -2,6 +2,7 @@ import test from 'ava';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { requireTarget } from '../../lib/access';
 import { readLogins } from '../../lib/config/credentials';
 import { readSettings, type Settings } from '../../lib/config/settings';
 import { chooseTarget, type ServerTarget } from '../../lib/config/targets';
@@ -40,7 +41,7 @@ const FAULTS: readonly (readonly [string, string, RegExp])[] = [
   ['a key given twice', '{"default":"a","targets":{"a":{"engine":"mssql","engine":"pglite"}}}', /"engine" is there twice/],
   ['an unknown key', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, host: 'x' } } }), /\/targets\/dev .+"host"/],
   ['an unknown engine', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, engine: 'mysql' } } }), /\/targets\/dev\/engine/],
-  ['no environment', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, environment: undefined } } }), /'environment'/],
+  ['a socket in place of a server', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, server: '/var/run' } } }), /\/server/],
   ['no database', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, database: undefined } } }), /'database'/],
   ['a port that is none', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, port: 0 } } }), /\/targets\/dev\/port/],
   ['a look-alike name', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, database: 'KSESSIONS_DЕV' } } }), /\/database/],
@@ -78,6 +79,11 @@ test('the source is the same place unless the target says otherwise; paths are r
   t.is(same.ca, join(folder, 'ca.pem'));
   const other = chooseTarget(withDev({ serverName: 'A', source: { server: 'B', credentials: 'SRC' } })) as ServerTarget;
   t.like(other.source, { server: 'B', database: 'KSESSIONS_DEV', credentials: 'SRC', serverName: undefined });
+});
+
+test('a target without an environment is refused by the guard: unknown is production', (t) => {
+  const settings = withDev({ environment: undefined });
+  t.regex(told(() => requireTarget(settings)), /^GUARD_PRODUCTION: .+"not given"/);
 });
 
 test('a file adds to what is protected and takes nothing away', (t) => {

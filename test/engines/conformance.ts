@@ -100,13 +100,16 @@ export function exercise(lane: Lane): void {
     await access(await lane.ready(t), async (open) => {
       const { guid } = await provisionHere(open, { ksessionsId: 15 });
       const before = await rowsOf(open.database);
+      const guids: string[] = [];
       const request = { ksessionsId: 15, actor: 'suite', reason: null, expiresAt: undefined, ifExists: 'rotate' } as const;
       const error = await t.throwsAsync(
-        provision(open.database, open.permit, open.keys, request, () =>
-          Promise.reject(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
-        ),
+        provision(open.database, open.permit, open.keys, request, {
+          handOver: () => Promise.reject(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
+          withdraw: () => guids.push('withdrawn'),
+        }),
         { instanceOf: ToolkitError },
       );
+      t.deepEqual(guids, ['withdrawn']);
       t.regex(`${error.message} ${error.why}`, /nothing was changed.+EPIPE.+is void/);
       t.deepEqual(await rowsOf(open.database), before);
       t.true(verifies(open, guid, (await hostSessions(open, 15))[0]));
@@ -198,6 +201,59 @@ export function exercise(lane: Lane): void {
       const error = await t.throwsAsync<Error & { code?: string }>(database.canvas.ask(statement));
       t.is(error.code, '25006');
       await t.throwsAsync(database.canvas.ask('DELETE FROM canvas."Sessions"'), { message: 'A Reader only reads.' });
+    });
+  });
+
+  test.serial(name('nothing rides behind the SELECT of a Reader'), async (t) => {
+    await access(await lane.ready(t), async ({ database }) => {
+      const before = await rowsOf(database);
+      const statement = `SELECT 1; COMMIT; BEGIN READ WRITE; DELETE FROM dbo."Sessions"; COMMIT`;
+      const error = await t.throwsAsync<Error & { code?: string }>(database.canvas.ask(statement));
+      t.is(error.code, '42601');
+      t.deepEqual(await rowsOf(database), before);
+    });
+  });
+
+  test.serial(name('keeping a credential whose hash copy differs is refused: it opens nothing'), async (t) => {
+    await access(await lane.ready(t), async (open) => {
+      await provisionHere(open, { ksessionsId: 15 });
+      await execute(open, `UPDATE canvas."Sessions" SET "HostGuid" = ''`);
+      const error = await t.throwsAsync(provisionHere(open, { ksessionsId: 15, ifExists: 'keep' }), {
+        instanceOf: ToolkitError,
+      });
+      t.is(error.code, 'CONFLICT');
+      const { guid } = await provisionHere(open, { ksessionsId: 15 });
+      t.true(verifies(open, guid, (await hostSessions(open, 15))[0]), 'rotating mends it');
+    });
+  });
+
+  test.serial(name('an identity behind its largest id is told as what it is'), async (t) => {
+    await access(await lane.ready(t), async (open) => {
+      await provisionHere(open, { ksessionsId: 15 });
+      await execute(open, `ALTER TABLE canvas."Sessions" ALTER COLUMN "SessionId" RESTART WITH 1`);
+      const error = await t.throwsAsync(provisionHere(open, { ksessionsId: 212 }), { instanceOf: ToolkitError });
+      t.is(error.code, 'DATA_NOT_READY');
+    });
+  });
+
+  test.serial(name('migrations turn protection on again and are not fooled by an index that only looks alike'), async (t) => {
+    await access(await lane.ready(t), async (open) => {
+      const { database, permit } = open;
+      await execute(
+        open,
+        'ALTER TABLE canvas."HostSessionEvents" DISABLE TRIGGER USER',
+        'DROP INDEX canvas."UX_HostSessions_OneActive"',
+        'CREATE UNIQUE INDEX alike ON canvas."HostSessions" ("SessionId", lower("HostGuidHash")) WHERE "IsActive"',
+        'DELETE FROM canvas."MigrationLedger"',
+        'DELETE FROM canvas."knex_migrations"',
+      );
+      await migrateLatest(database, permit, { actor: 'suite' });
+      await provisionHere(open, { ksessionsId: 15 });
+      const second = `INSERT INTO canvas."HostSessions" ("SessionId", "HostGuidHash", "CreatedAt", "IsActive")
+        VALUES (1, 'x', now(), true)`;
+      t.is((await t.throwsAsync<Error & { code?: string }>(execute(open, second))).code, '23505');
+      const change = `UPDATE canvas."HostSessionEvents" SET "Actor" = 'nobody'`;
+      t.is((await t.throwsAsync<Error & { code?: string }>(execute(open, change))).code, 'CH002');
     });
   });
 

@@ -9,7 +9,8 @@ DO $canvas$ BEGIN
 IF NOT EXISTS (
   SELECT FROM pg_catalog.pg_index i
   WHERE i.indrelid = '"canvas"."HostSessionEvents"'::regclass AND i.indisvalid AND i.indisunique = true
-    AND pg_get_expr(i.indpred, i.indrelid) IS NOT DISTINCT FROM NULL
+    AND i.indexprs IS NULL AND i.indnkeyatts = 2 AND i.indnatts = 2
+    AND i.indpred IS NULL
     AND 'HostSessionId,Sequence' = (
       SELECT string_agg(a.attname, ',' ORDER BY k.place)
       FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
@@ -23,7 +24,8 @@ DO $canvas$ BEGIN
 IF NOT EXISTS (
   SELECT FROM pg_catalog.pg_index i
   WHERE i.indrelid = '"canvas"."HostSessionEvents"'::regclass AND i.indisvalid AND i.indisunique = true
-    AND pg_get_expr(i.indpred, i.indrelid) IS NOT DISTINCT FROM NULL
+    AND i.indexprs IS NULL AND i.indnkeyatts = 3 AND i.indnatts = 3
+    AND i.indpred IS NULL
     AND 'OperationId,HostSessionId,Action' = (
       SELECT string_agg(a.attname, ',' ORDER BY k.place)
       FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
@@ -46,10 +48,16 @@ END IF;
 END $canvas$
 ;
 
+ALTER TABLE "canvas"."HostSessionEvents" ENABLE TRIGGER "TR_HostSessionEvents_AppendOnly"
+;
+
 DO $canvas$ BEGIN
 IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger
   WHERE tgrelid = '"canvas"."HostSessionEvents"'::regclass AND tgname = 'TR_HostSessionEvents_NoTruncate') THEN
   CREATE TRIGGER "TR_HostSessionEvents_NoTruncate" BEFORE TRUNCATE ON "canvas"."HostSessionEvents" FOR EACH STATEMENT EXECUTE FUNCTION "canvas"."RefuseHostSessionEventsChange"();
 END IF;
 END $canvas$
+;
+
+ALTER TABLE "canvas"."HostSessionEvents" ENABLE TRIGGER "TR_HostSessionEvents_NoTruncate"
 ;

@@ -47,7 +47,8 @@ DO $canvas$ BEGIN
 IF NOT EXISTS (
   SELECT FROM pg_catalog.pg_index i
   WHERE i.indrelid = '"canvas"."Sessions"'::regclass AND i.indisvalid AND i.indisunique = true
-    AND pg_get_expr(i.indpred, i.indrelid) IS NOT DISTINCT FROM '("KSessionsId" IS NOT NULL)'
+    AND i.indexprs IS NULL AND i.indnkeyatts = 1 AND i.indnatts = 1
+    AND pg_get_expr(i.indpred, i.indrelid) IN ('("KSessionsId" IS NOT NULL)')
     AND 'KSessionsId' = (
       SELECT string_agg(a.attname, ',' ORDER BY k.place)
       FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
@@ -61,7 +62,8 @@ DO $canvas$ BEGIN
 IF NOT EXISTS (
   SELECT FROM pg_catalog.pg_index i
   WHERE i.indrelid = '"canvas"."HostSessions"'::regclass AND i.indisvalid AND i.indisunique = true
-    AND pg_get_expr(i.indpred, i.indrelid) IS NOT DISTINCT FROM '"IsActive"'
+    AND i.indexprs IS NULL AND i.indnkeyatts = 1 AND i.indnatts = 1
+    AND pg_get_expr(i.indpred, i.indrelid) IN ('"IsActive"', '("IsActive" = true)', '("IsActive" IS TRUE)')
     AND 'SessionId' = (
       SELECT string_agg(a.attname, ',' ORDER BY k.place)
       FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
@@ -75,7 +77,8 @@ DO $canvas$ BEGIN
 IF NOT EXISTS (
   SELECT FROM pg_catalog.pg_index i
   WHERE i.indrelid = '"canvas"."HostSessions"'::regclass AND i.indisvalid AND i.indisunique = true
-    AND pg_get_expr(i.indpred, i.indrelid) IS NOT DISTINCT FROM NULL
+    AND i.indexprs IS NULL AND i.indnkeyatts = 2 AND i.indnatts = 2
+    AND i.indpred IS NULL
     AND 'SessionId,HostGuidHash' = (
       SELECT string_agg(a.attname, ',' ORDER BY k.place)
       FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
@@ -89,7 +92,8 @@ DO $canvas$ BEGIN
 IF NOT EXISTS (
   SELECT FROM pg_catalog.pg_index i
   WHERE i.indrelid = '"canvas"."HostSessions"'::regclass AND i.indisvalid AND i.indisunique = false
-    AND pg_get_expr(i.indpred, i.indrelid) IS NOT DISTINCT FROM NULL
+    AND i.indexprs IS NULL AND i.indnkeyatts = 1 AND i.indnatts = 1
+    AND i.indpred IS NULL
     AND 'HostGuidHash' = (
       SELECT string_agg(a.attname, ',' ORDER BY k.place)
       FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)

@@ -120,11 +120,31 @@ server('postgres: the variables of the driver lead nowhere', async (t) => {
   const scratch = await postgresLane.ready(t);
   const env = {
     PGHOST: '127.0.0.2', PGPORT: '1', PGDATABASE: 'postgres', PGUSER: 'nobody', PGPASSWORD: 'x', PGSSLMODE: 'require',
+    PGREPLICATION: 'database', PGSSLNEGOTIATION: 'direct', PGCLIENTENCODING: 'LATIN1',
     PGOPTIONS: '-c search_path=public -c default_transaction_read_only=off', PGPASSFILE: '/nonexistent',
   };
   const result = await run(scratch, 'provision', ['15'], env);
   t.is(result.code, 0, result.stderr);
   t.regex(result.stderr, new RegExp(`canvas {5}${databaseOf(scratch)} on `));
+});
+
+server('postgres: --wait 0 does not wait, and --wait is not without end', async (t) => {
+  const scratch = await postgresLane.ready(t);
+  await access(scratch, ({ database, permit }) =>
+    withTransaction(database, permit, 'ksessions/15', async () => {
+      const result = await run(scratch, 'provision', ['15', '--wait', '0', '--json']);
+      t.is(result.code, 4, result.stderr);
+      t.like(jsonLines(result)[0], { code: 'LOCKED', ksessionsId: 15 });
+    }),
+  );
+});
+
+server('postgres: what one target enrolled, another may not take', async (t) => {
+  const scratch = await postgresLane.ready(t);
+  await access(scratch, (open) => execute(open, `UPDATE canvas."Environment" SET "Target" = 'other'`));
+  const result = await run(scratch, 'enrol', ['--target', 'scratch', '--confirm', databaseOf(scratch)]);
+  t.is(result.code, 3);
+  t.regex(result.stderr, /GUARD_MARKER: This database belongs to target other/);
 });
 
 server('postgres: "strict" refuses a login that could harm the source, and enrolment warns of it', async (t) => {

@@ -101,6 +101,9 @@ test('enrolment wants the name as the server reports it, and never touches a pro
   t.is(codeOf(() => permitEnrolment(admitted(), undefined, 'KSESSIONS_DEV')), 'allowed');
   t.is(codeOf(() => permitEnrolment(admitted(), undefined, 'ksessions_dev')), 'GUARD_MARKER');
   t.is(codeOf(() => permitEnrolment(admitted(), { ...marker, databaseId: 'moved' }, 'KSESSIONS_DEV')), 'allowed');
+  t.is(codeOf(() => permitEnrolment(admitted(), { ...marker, target: 'b' }, 'KSESSIONS_DEV')), 'GUARD_MARKER');
+  const copied = { ...marker, target: 'b', databaseId: 'moved' };
+  t.is(codeOf(() => permitEnrolment(admitted(), copied, 'KSESSIONS_DEV')), 'allowed', 'a copy from another target');
   for (const environment of ['production', '', 'x']) {
     const marked = { ...marker, environment };
     t.is(codeOf(() => permitEnrolment(admitted(), marked, 'KSESSIONS_DEV')), 'GUARD_MARKER', environment);

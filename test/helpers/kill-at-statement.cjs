@@ -1,7 +1,9 @@
 'use strict';
-// Loaded with --require into a process that uses the embedded engine: writes each statement into STATEMENTS_FILE, one
-// JSON string a line, and ends the process with SIGKILL before or after the one that KILL_AT names (`before 12`,
-// `after 12`, counted from 0). A simple query is one message; another statement begins with Parse and ends with Sync.
+// Loaded with --require into a process that uses the embedded engine: writes each statement into
+// STATEMENTS_FILE, one JSON string a line, and ends the process with SIGKILL before or after the one that
+// KILL_AT names (`before 12`, `after 12`, counted from 0). A simple query is one message; another statement
+// begins with Parse and ends with Sync.
+const { Buffer } = require('node:buffer');
 const { appendFileSync } = require('node:fs');
 
 const { STATEMENTS_FILE, KILL_AT = '' } = process.env;
@@ -14,8 +16,7 @@ function killAt(now) {
 
 /** The text that ends with a zero byte, after `skip` others. */
 function textAt(bytes, skip) {
-  const parts = new TextDecoder().decode(bytes.subarray(5)).split('\0');
-  return parts[skip];
+  return Buffer.from(bytes.subarray(5)).toString('utf8').split('\0')[skip];
 }
 
 function begin(sql) {

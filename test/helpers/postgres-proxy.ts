@@ -1,6 +1,6 @@
 /**
- * A proxy between a client and a PostgreSQL server that knows each statement and can cut or kill around it. It reads
- * messages as https://www.postgresql.org/docs/current/protocol-message-formats.html has them and speaks no TLS.
+ * A proxy between a client and a PostgreSQL server that knows each statement and can cut or kill around it.
+ * Messages: https://www.postgresql.org/docs/current/protocol-message-formats.html. It speaks no TLS.
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,8 +8,8 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * What happens at a boundary: `pass` goes on; `kill` ends the victim with SIGKILL; `cut` destroys both sockets;
- * `strand` destroys the client's socket and only later sends the statement, as a slow network would.
+ * What happens at a boundary: `pass` goes on; `kill` ends the victim with SIGKILL; `cut` destroys both
+ * sockets; `strand` destroys the client's socket and only later sends the statement, as a slow network would.
  */
 export type Verdict = 'pass' | 'kill' | 'cut' | 'strand';
 

@@ -78,7 +78,7 @@ export async function provisionHere(
     permit,
     keys,
     { actor: 'suite', reason: null, expiresAt: undefined, ifExists: 'rotate', ...request },
-    (_receipt, guid) => Promise.resolve(void guids.push(guid.reveal())),
+    { handOver: (_receipt, guid) => Promise.resolve(void guids.push(guid.reveal())), withdraw: () => undefined },
   );
   return { outcome, guid: guids.join() };
 }

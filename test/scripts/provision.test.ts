@@ -1,7 +1,7 @@
 import test from 'ava';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { access, pgliteLane, type Scratch } from '../helpers/lanes';
+import { access, execute, pgliteLane, type Scratch } from '../helpers/lanes';
 import { jsonLines, run } from '../helpers/script';
 import { hostSessions, verifies } from '../helpers/state';
 
@@ -31,6 +31,9 @@ const REFUSED: readonly (readonly [string[], string])[] = [
   [['15', '--expires', '0d'], 'no time at all'],
   [['15', '--expires', '2027-02-30'], 'a date that does not exist'],
   [['15', '--expires', 'soon'], 'no date'],
+  [['15', '--expires', '23'], 'an hour of today, or days?'],
+  [['15', '--expires', '2359'], 'a year, or a time?'],
+  [['15', '--created-by', 'a\u202Eb'], 'a character that turns the text round'],
   [['15', '--expires='], 'an empty value'],
   [['15', '--reason'], 'a missing value'],
   [['15', '--reason', 'a\nb'], 'a line end in a text'],
@@ -145,6 +148,31 @@ test.serial('a key that is short or public is a configuration error', async (t) 
   t.regex(known.stderr, /CONFIG: Line 1 of .+ is not usable[^]*which is public/);
   const none = await run(scratch, 'provision', ['15'], { CANVAS_HMAC_KEY: ' ' });
   t.regex(none.stderr, THREE_LINES('CONFIG'));
+});
+
+test.serial('a value may begin with a dash, and what follows -- is no option', async (t) => {
+  const scratch = await pgliteLane.ready(t);
+  const result = await run(scratch, 'provision', ['15', '--reason=-5 minutes late', '--dry-run', '--', '212']);
+  t.is(result.code, 0, result.stderr);
+  t.regex(result.stdout, /KSESSIONS id +15\n[^]*KSESSIONS id +212\n/);
+});
+
+test.serial('a title cannot forge a line or speak to the terminal', async (t) => {
+  const scratch = await pgliteLane.ready(t);
+  await access(scratch, (open) =>
+    execute(open, `UPDATE dbo."Sessions" SET "SessionName" = E'x\\nHost GUID  11111111\\x1b[2J' WHERE "SessionID" = 15`),
+  );
+  const result = await run(scratch, 'provision', ['15']);
+  t.is(result.code, 0, result.stderr);
+  t.regex(result.stdout, /^Title +x Host GUID {2}11111111 \[2J$/m);
+});
+
+test.serial('a key that is gone is not replaced behind the back of what was made with it', async (t) => {
+  const scratch = await pgliteLane.ready(t);
+  rmSync(join(scratch.folder, 'embedded', 'hmac.key'));
+  const result = await run(scratch, 'provision', ['15'], { CANVAS_HMAC_KEY: undefined });
+  t.is(result.code, 2);
+  t.regex(result.stderr, /CONFIG: The key of the embedded database is gone/);
 });
 
 test.serial('the working directory does not matter', async (t) => {

@@ -1,0 +1,68 @@
+import test from 'ava';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from '../../lib/config/settings';
+import { access, pgliteLane, type Scratch } from '../helpers/lanes';
+import { hostSessions, provisionHere, verifies } from '../helpers/state';
+
+const COMMAND = ['node_modules/zx/build/cli.js', 'scripts/provision.mjs'].map((path) => join(PACKAGE_ROOT, path));
+const GUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/;
+
+/** Runs a shell line in which `provision` is the command; the exit code is that of the command. */
+function shell(scratch: Scratch, line: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const setup = `provision() { "${process.execPath}" "${COMMAND.join('" "')}" "$@"; }; set -o pipefail; cd "${scratch.folder}"; `;
+  const child = spawn('bash', ['-c', setup + line], { env: scratch.env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
+  child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
+}
+
+const unix = process.platform === 'win32' ? test.skip : test.serial;
+
+/** Lines whose reader is not there for the GUID: the old one must keep working, and the command must end. */
+const LOST: readonly (readonly [string, string, RegExp])[] = [
+  ['a full disk', 'provision 15 > /dev/full', /TIMEOUT: .+could not be handed over[^]*ENOSPC/],
+  ['a reader that left', 'provision 15 | true', /TIMEOUT: .+could not be handed over[^]*EPIPE/],
+  ['a closed output', 'provision 15 >&-', /USAGE: Nobody would see the host GUID/],
+  ['the null device', 'provision 15 > /dev/null', /USAGE: Nobody would see the host GUID/],
+  ['a full disk beside --out', 'provision 15 --out new.txt > /dev/full', /TIMEOUT: .+ENOSPC/s],
+  ['a reader that never reads', '{ (head -c 65536 /dev/zero; provision 15) | sleep 25; }', /TIMEOUT: .+could not be handed over[^]*ETIMEDOUT/],
+];
+
+for (const [what, line, expected] of LOST) {
+  unix(`when the GUID meets ${what}, nothing is changed and the earlier GUID still works`, async (t) => {
+    t.timeout(90_000);
+    const scratch = await pgliteLane.ready(t);
+    const { guid } = await access(scratch, (open) => provisionHere(open, { ksessionsId: 15 }));
+    const result = await shell(scratch, line);
+    t.is(result.code, 2, result.stderr);
+    t.regex(result.stderr, expected);
+    t.notRegex(result.stderr, /^ +at /m, 'no stack trace');
+    t.false(existsSync(join(scratch.folder, 'new.txt')), 'a void GUID stays in no file');
+    await access(scratch, async (open) => {
+      const [row] = await hostSessions(open, 15);
+      t.true(verifies(open, guid, row));
+      t.is(row?.actions.length, 1);
+    });
+  });
+}
+
+unix('a reader that leaves after the GUID has it: the command succeeds', async (t) => {
+  const scratch = await pgliteLane.ready(t);
+  const result = await shell(scratch, 'provision 15 | head -8');
+  t.is(result.code, 0, result.stderr);
+  const guid = GUID.exec(result.stdout)?.[0] ?? '';
+  await access(scratch, async (open) => t.true(verifies(open, guid, (await hostSessions(open, 15))[0])));
+});
+
+for (const line of ['provision 15 --quiet 2> /dev/full', 'provision 15 --quiet 2>&-', 'provision 15 --quiet 2> >(true)']) {
+  unix(`notices that nobody takes harm nothing: ${line}`, async (t) => {
+    const scratch = await pgliteLane.ready(t);
+    const result = await shell(scratch, line);
+    t.is(result.code, 0);
+    await access(scratch, async (open) => t.true(verifies(open, result.stdout.trim(), (await hostSessions(open, 15))[0])));
+  });
+}
