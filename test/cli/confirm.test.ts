@@ -12,6 +12,7 @@ const QUESTION = /Replace it\?/;
 const GUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/;
 /** The engine plays no part in asking; a server makes the commands start sooner. */
 const lane = postgresUrl === undefined ? pgliteLane : postgresLane;
+const withServer = postgresUrl === undefined ? test.skip : test.serial;
 
 const REGISTER = join(PACKAGE_ROOT, 'lib', 'register.cjs');
 
@@ -84,9 +85,9 @@ if ('missing' in terminals) {
     t.deepEqual((await look(scratch)).actions, ['provisioned', 'rotated']);
   });
 
-  const unix = process.platform === 'win32' ? test.skip : test.serial;
+  const unixWithServer = process.platform === 'win32' ? test.skip : withServer;
 
-  unix('what is piped into a command on a terminal is no answer: nothing is asked', async (t) => {
+  unixWithServer('what is piped into a command on a terminal is no answer: nothing is asked', async (t) => {
     const scratch = await lane.ready(t);
     const guid = await provisioned(scratch);
     const shell = ['/bin/sh', '-c', 'printf "n\\n" | "$@"', 'sh', ...commandOf('provision', ['15'])];
@@ -108,7 +109,8 @@ test.serial('without a terminal a question names the option to give; a piped y i
   t.is(stderr, '');
 });
 
-test.serial('without a terminal an existing credential is replaced, whatever is piped in', async (t) => {
+// A process on the embedded engine costs seconds: these two, which tell nothing of the engine, run where a server is.
+withServer('without a terminal an existing credential is replaced, whatever is piped in', async (t) => {
   const scratch = await lane.ready(t);
   const guid = await provisioned(scratch);
   const { code, stdout, stderr } = await runPiped(scratch, commandOf('provision', ['15', '--quiet']), 'n\n');

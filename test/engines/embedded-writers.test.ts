@@ -14,7 +14,7 @@ const TABLE = 'Scratchpad';
 
 const WRITERS = ['one', 'two', 'three', 'four'];
 const ROWS_EACH = 60;
-const ROWS_PER_OPEN = 20;
+const ROWS_PER_OPEN = 30;
 
 /** In the middle of an open: neither at its first row nor at its last. */
 const KILLED_AFTER = ROWS_PER_OPEN + 7;
