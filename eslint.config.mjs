@@ -1,6 +1,7 @@
 import js from '@eslint/js';
-import importX, { createNodeResolver } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
+
+const NODE = ['process', 'require', 'module', '__dirname', 'console', 'performance', 'setTimeout'];
 
 export default tseslint.config(
   { ignores: ['node_modules/', '.canvas/', 'test/fixtures/'] },
@@ -16,13 +17,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/*.ts', '**/*.mjs'],
-    plugins: { 'import-x': importX },
-    rules: { 'import-x/no-cycle': ['error', { ignoreExternal: true }] },
-    settings: { 'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] }, 'import-x/resolver-next': [createNodeResolver({ extensions: ['.ts', '.mjs', '.cjs', '.js'] })] },
-  },
-  {
     files: ['**/*.mjs', '**/*.cjs'],
-    languageOptions: { globals: { process: 'readonly', require: 'readonly', module: 'writable', __dirname: 'readonly', console: 'readonly', performance: 'readonly', setTimeout: 'readonly' } },
+    languageOptions: { globals: Object.fromEntries(NODE.map((name) => [name, 'readonly'])) },
   },
 );

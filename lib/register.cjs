@@ -54,7 +54,8 @@ function keep(path, text) {
 }
 
 // Newer Node versions have a handler of their own that only strips types; one compiler for all versions.
-process.setSourceMapsEnabled(true);
+// Reading the maps of every file takes a third of the start: only for those who will see a stack trace.
+if (process.argv.includes('--verbose')) process.setSourceMapsEnabled(true);
 Module._extensions['.ts'] = (module, path) => {
   if (path.startsWith(packages)) throw new Error(`A package may not ship TypeScript to run: ${path}`);
   module._compile(compiled(path), path);

@@ -60,8 +60,10 @@ async function embeddedClient(folder: string, waitMs: number): Promise<typeof Kn
         throw error instanceof ToolkitError ? error : faults.folderRefused(folder, error);
       });
       try {
+        // The engine is compiled on another thread meanwhile.
+        const driver = loadDriver();
         const database = await openFolder(folder);
-        const connection = await connect(database);
+        const connection = await connect(database, await driver);
         held.set(connection, { lock, database });
         return connection;
       } catch (error) {
@@ -88,10 +90,16 @@ async function disconnect(connection: Client): Promise<void> {
   }
 }
 
-async function connect(database: PGlite): Promise<Client> {
-  const { createPgConfig } = await import('@electric-sql/pglite/node-postgres');
-  const { default: pg } = await import('pg');
-  const client = new pg.Client(createPgConfig(database));
+async function loadDriver() {
+  const [{ createPgConfig }, { default: pg }] = await Promise.all([
+    import('@electric-sql/pglite/node-postgres'),
+    import('pg'),
+  ]);
+  return { createPgConfig, Client: pg.Client };
+}
+
+async function connect(database: PGlite, driver: Awaited<ReturnType<typeof loadDriver>>): Promise<Client> {
+  const client = new driver.Client(driver.createPgConfig(database));
   await client.connect();
   return client;
 }
