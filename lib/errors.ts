@@ -118,7 +118,7 @@ export const faults = {
       'Give the number that dbo.Sessions.SessionID holds, for example 15. Nothing was done.',
     ),
   noIds: () =>
-    make('USAGE', 'No id was given.', 'Without a terminal nothing asks for one.', 'Give ids: 15, 15 212, or 20-30.'),
+    make('USAGE', 'No id was given.', 'The command works on the ids it is given.', 'Give ids: 15, 15 212, or 20-30.'),
   badExpiry: (text: string, why: string) =>
     make(
       'USAGE',
