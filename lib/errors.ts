@@ -86,6 +86,8 @@ interface Place {
   readonly role: string;
   readonly address: string;
   readonly waitMs: number;
+  /** What was being done. */
+  readonly stage: string;
 }
 
 interface DatabaseIds {
@@ -219,13 +221,6 @@ export const faults = {
       `${prefix}_PASSWORD or ${prefix}_PASSWORD_FILE is set, ${prefix}_USER is not.`,
       `Set ${prefix}_USER, or unset the password.`,
     ),
-  engineMissing: (target: string, engine: string) =>
-    make(
-      'CONFIG',
-      `Target ${target} needs the engine ${engine}, which this version cannot open yet.`,
-      'The engines built so far are pglite and postgres.',
-      'Choose another target with --target.',
-    ),
   embeddedDamaged: (path: string, cause: unknown) =>
     make(
       'CONFIG',
@@ -346,7 +341,7 @@ export const faults = {
   unreachable: (place: Place, code: string, cause: unknown) =>
     make(
       'UNREACHABLE',
-      'The database cannot be reached.',
+      `The database cannot be reached, while ${place.stage}.`,
       `${whereIs(place)} failed with ${code}.`,
       'Check that the server runs and that this machine may reach that port.',
       { cause },
@@ -354,7 +349,7 @@ export const faults = {
   timedOut: (place: Place, code: string, cause: unknown) =>
     make(
       'TIMEOUT',
-      'The database did not answer in time.',
+      `The database did not answer in time, while ${place.stage}.`,
       `${whereIs(place)} failed with ${code}.`,
       'Look for a long-running transaction that blocks it, then run the command again.',
       { cause },
@@ -413,6 +408,30 @@ export const faults = {
       'Another run changed the same rows first.',
       `${whereIs(place)} refused the write with ${code}. Nothing was written.`,
       'Run the command again.',
+      { cause },
+    ),
+  movedInWrite: (place: Place) =>
+    make(
+      'GUARD_IDENTITY',
+      'The connection is no longer the database it was permitted for.',
+      `The server found another database or another server name on ${whereIs(place)}.`,
+      'Nothing was written. Find out what moved the connection, then run the command again.',
+    ),
+  refusedByDatabase: (place: Place, code: string, cause: unknown) =>
+    make(
+      'CONFLICT',
+      'The database refused what would break one of its rules.',
+      `${whereIs(place)}: ${code}, ${serverMessage(cause)}`,
+      'Nothing was written. Compare the schema with npm run migrate:status; report this if nobody changed it by hand.',
+      { cause },
+    ),
+  tooLong: (place: Place, code: string, cause: unknown) =>
+    make(
+      'SCHEMA_UNSUPPORTED',
+      'A value does not fit its column.',
+      // The server's own sentence may quote the value.
+      `${whereIs(place)} refused it with ${code}.`,
+      'Nothing was written. The column is narrower than the migrations make it: restore its length.',
       { cause },
     ),
 

@@ -54,9 +54,8 @@ function migrationSource(permit: Permit, engine: Engine, waitMs: number): Knex.M
 
   async function up(knex: Knex, file: MigrationFile): Promise<void> {
     const trx = knex as Knex.Transaction;
-    const { identity, now } = await engine.readHead(trx);
+    const { identity, now } = await engine.beginWriting(trx, permit.identity, { name: MIGRATION_LOCK, waitMs });
     assertUnmoved(permit, identity);
-    await engine.lock(trx, MIGRATION_LOCK, waitMs);
     // Knex read its pending list before it had any lock.
     if (await isInLedger(trx, file.name)) throw faults.appliedMeanwhile(file.name);
     await engine.prepareSchemaChange(trx);

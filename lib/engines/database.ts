@@ -10,6 +10,7 @@ import { faults, ToolkitError } from '../errors';
 import { admit, assertUnmoved, isPermit, type Admission, type Permit, type Role } from '../guard/guard';
 import { MARKER_TABLE } from '../guard/marker';
 import type { Dialect, Dial, Engine, Where } from './engine';
+import { mssql } from './mssql';
 import { pglite } from './pglite';
 import { postgres } from './postgres';
 
@@ -105,7 +106,7 @@ export interface OpenRequest {
   readonly waitMs: number;
 }
 
-const ENGINES: Partial<Record<Target['engine'], Engine>> = { pglite, postgres };
+const ENGINES: Record<Target['engine'], Engine> = { pglite, postgres, mssql };
 
 /** The Knex instances and waits of open databases; not reachable from outside this file. */
 const opened = new WeakMap<Database, Handle>();
@@ -125,7 +126,7 @@ export async function withDatabase<T>(request: OpenRequest, work: (database: Dat
   return withConnection(engine, request, 'canvas', (knex, canvas) =>
     withSource(engine, request, canvas, async (source) => {
       const database: Database = { target: request.target, engine, canvas, source };
-      const where = whereOf({ ...request, role: 'canvas', login: request.logins.canvas });
+      const where = whereOf({ ...request, role: 'canvas', login: request.logins.canvas }, 'reading');
       opened.set(database, { knex, waitMs: request.waitMs, where });
       return work(database).catch((error: unknown) => {
         throw explain(database, error);
@@ -134,11 +135,9 @@ export async function withDatabase<T>(request: OpenRequest, work: (database: Dat
   );
 }
 
-/** The engine of a target. @throws ToolkitError CONFIG where there is none yet */
+/** The engine of a target. */
 export function engineOf(target: Target): Engine {
-  const engine = ENGINES[target.engine];
-  if (engine === undefined) throw faults.engineMissing(target.name, target.engine);
-  return engine;
+  return ENGINES[target.engine];
 }
 
 async function withSource<T>(
@@ -173,7 +172,6 @@ async function withConnection<T>(
   work: (knex: Knex, reader: Reader) => Promise<T>,
 ): Promise<T> {
   const dial: Dial = { target: request.target, role, login: request.logins[role], waitMs: request.waitMs };
-  const where = whereOf(dial);
   const gate = makeGate(engine, dial);
   const knex = knexFactory({
     ...(await engine.connect(dial)),
@@ -183,10 +181,10 @@ async function withConnection<T>(
   });
   // Seeds ask these: they refuse what is neither embedded nor a test target.
   knex.userParams = { engine: request.target.engine, environment: request.target.environment };
-  knex.on('query-error', (error: Error) => origin.set(error, where));
+  knex.on('query-error', (error: Error) => setOrigin(error, whereOf(dial, 'reading')));
   try {
     const admission = await gate.firstAdmission(knex).catch((error: unknown) => {
-      throw explained(engine, error, where);
+      throw explained(engine, error, whereOf(dial, 'connecting'));
     });
     return await work(knex, new Reader(knex, admission, engine.dialect));
   } finally {
@@ -196,6 +194,10 @@ async function withConnection<T>(
 
 /** Which connection a driver's error came from: one catch far away can then say where it happened. */
 const origin = new WeakMap<Error, Where>();
+
+function setOrigin(error: unknown, where: Where): void {
+  if (error instanceof Error) origin.set(error, where);
+}
 
 /**
  * A Knex configuration for the `knex` command: its connections pass the same gate, and because Knex writes by itself,
@@ -225,7 +227,11 @@ function makeGate(
 ) {
   let admission: Admission | undefined;
   const judge = async (raw: unknown) => {
-    const next = admit(dial.target, dial.role, await engine.identify(raw, dial));
+    const answer = await engine.identify(raw, dial).catch((error: unknown) => {
+      setOrigin(error, whereOf(dial, 'asking who it is'));
+      throw error;
+    });
+    const next = admit(dial.target, dial.role, answer);
     if (admission !== undefined) assertSameIdentity(admission, next);
     await then(raw, next);
     admission = next;
@@ -256,13 +262,13 @@ function assertSameIdentity(before: Admission, now: Admission): void {
   if (!same) throw faults.movedUnderneath(before.identity, now.identity);
 }
 
-function whereOf(dial: Dial): Where {
+function whereOf(dial: Dial, stage: string): Where {
   const { target, role, waitMs } = dial;
   const address =
     target.engine === 'pglite'
       ? target.folder
       : `${target[role].server}:${target[role].port}/${target[role].database}`;
-  return { target: target.name, role, address, waitMs };
+  return { target: target.name, role, address, waitMs, stage };
 }
 
 /**
@@ -286,7 +292,7 @@ export async function readClock(database: Database): Promise<Date> {
 
 function explained(engine: Engine, error: unknown, where: Where): unknown {
   if (error instanceof ToolkitError || error instanceof CommitUnknown) return error;
-  return engine.explain(error, where) ?? error;
+  return engine.explain(error, (error instanceof Error && origin.get(error)) || where) ?? error;
 }
 
 /**
@@ -294,8 +300,7 @@ function explained(engine: Engine, error: unknown, where: Where): unknown {
  * @returns the error itself where it is ours already or nobody knows it
  */
 export function explain(database: Database, error: unknown): unknown {
-  const { where } = handleOf(database);
-  return explained(database.engine, error, (error instanceof Error && origin.get(error)) || where);
+  return explained(database.engine, error, handleOf(database).where);
 }
 
 /** Thrown when COMMIT was sent and its answer never came; the caller must look, not retry. */
@@ -316,29 +321,32 @@ export async function withTransaction<T>(
   lock: string | undefined,
   work: (writer: Writer) => Promise<T>,
 ): Promise<T> {
-  const { knex, waitMs } = handleOf(database);
+  const { knex, waitMs, where } = handleOf(database);
   const { engine, canvas } = database;
-  let isCommitting = false;
+  if (!isPermit(permit)) throw new TypeError('Writing needs a Permit of the guard.');
+  let stage = 'taking the lock' as 'taking the lock' | 'writing' | 'committing';
   let failure: Error | undefined;
   const steps = async (trx: Knex.Transaction) => {
-    const head = await engine.beginWriting(trx);
+    const head = await engine.beginWriting(trx, permit.identity, lock === undefined ? undefined : { name: lock, waitMs });
     assertUnmoved(permit, head.identity);
-    if (lock !== undefined) await engine.lock(trx, lock, waitMs);
+    stage = 'writing';
     const result = await work(new Writer(trx, permit, canvas, head.now));
-    isCommitting = true;
+    stage = 'committing';
     return result;
   };
   try {
     return await knex.transaction((trx) =>
       steps(trx).catch((error: unknown) => {
         failure = error instanceof Error ? error : new Error(String(error));
+        setOrigin(error, { ...where, stage });
         throw error;
       }),
     );
   } catch (error) {
     // Where ROLLBACK fails too, as on a lost connection, Knex gives that error in place of the one that matters.
     if (failure !== undefined) throw failure;
-    if (isCommitting && !isServersWord(error)) {
+    setOrigin(error, { ...where, stage });
+    if (stage === 'committing' && !engine.isVerdict(error)) {
       throw new CommitUnknown('The answer to COMMIT never came.', { cause: error });
     }
     throw error;
@@ -349,9 +357,4 @@ function handleOf(database: Database): Handle {
   const handle = opened.get(database);
   if (handle === undefined) throw new TypeError('This database is closed.');
   return handle;
-}
-
-/** An error the server itself sent in answer to COMMIT is certain: nothing was committed. */
-function isServersWord(error: unknown): boolean {
-  return (error as { severity?: unknown } | null)?.severity === 'ERROR';
 }

@@ -6,11 +6,10 @@
  *      no default of the driver, no string of the user may change where it goes. Load the driver inside it.
  *   2. `identify` is the first thing a physical connection hears. It asks who the server is, lets the *server*
  *      compare the database's name, and makes the session read-only where the server can do that.
- *   3. `beginWriting` is the first statement of a writing transaction: it opens it for writing and brings back the
- *      identity and the clock, in one round trip.
- *   4. `lock` waits for a lock that ends with the transaction, and looks at the answer.
- *   5. `explain` maps the vendor's codes to ours, by code and never by the words of a message (I-29).
- *   6. Run test/engines/conformance.ts against it.
+ *   3. `beginWriting` is the first message of a writing transaction: it opens it for writing, takes a lock that ends
+ *      with the transaction (and looks at the answer), and brings back the identity and the clock, in one round trip.
+ *   4. `explain` maps the vendor's codes to ours, by code and never by the words of a message (I-29).
+ *   5. Run test/engines/conformance.ts against it.
  * Two guidelines: do not correct what the user wrote, and do not read process.env here.
  */
 import type { Knex } from 'knex';
@@ -38,6 +37,13 @@ export interface Head {
   readonly now: Date;
 }
 
+/** A lock that ends with its transaction. */
+export interface Lock {
+  readonly name: string;
+  /** How long to wait for it, and from then on for any other lock, in milliseconds. */
+  readonly waitMs: number;
+}
+
 /** Rows of one SELECT. */
 export type Ask = <Row extends object>(sql: string, bindings?: readonly Knex.RawBinding[]) => Promise<Row[]>;
 
@@ -54,16 +60,13 @@ export interface Engine {
   allowWrites(raw: unknown): Promise<void>;
   /** A SELECT of one column, `now`: the database's clock as ISO 8601 UTC text, to the millisecond. */
   readonly clock: string;
-  /** The first statement of a writing transaction: opens it for writing and brings back the head. */
-  beginWriting(trx: Knex.Transaction): Promise<Head>;
-  /** Identity and clock, within a transaction that is open for writing already. */
-  readHead(trx: Knex.Transaction): Promise<Head>;
   /**
-   * Takes the lock of that name until the transaction ends.
-   * @param waitMs how long to wait for it, and from then on for any other lock
+   * The first message of a writing transaction: opens it for writing, takes the lock and brings back the head, read
+   * when the lock was granted.
+   * @param expected who the database was when it was permitted; the server may compare too, the guard always does
    * @throws the driver's error, which `explain` knows as LOCKED, when the wait is over
    */
-  lock(trx: Knex.Transaction, name: string, waitMs: number): Promise<void>;
+  beginWriting(trx: Knex.Transaction, expected: Identity, lock?: Lock): Promise<Head>;
   /**
    * What this login could do where it has no business: write to a protected database of the same server, or to the
    * source. One sentence each; none is good. Asked of the server, changes nothing.
@@ -73,6 +76,8 @@ export interface Engine {
   prepareSchemaChange(trx: Knex.Transaction): Promise<void>;
   /** The failure in our words, or undefined when this engine does not know it. */
   explain(error: unknown, where: Where): ToolkitError | undefined;
+  /** Did the server itself answer with this error? Then a COMMIT it answers is certain: nothing was committed. */
+  isVerdict(error: unknown): boolean;
   /** May the whole transaction be run again after this error? Only where the server says that it undid it. */
   mayRetry(error: unknown): boolean;
 }
@@ -83,6 +88,8 @@ export interface Where {
   readonly role: Role;
   readonly address: string;
   readonly waitMs: number;
+  /** What was being done, to follow the word "while". */
+  readonly stage: string;
 }
 
 /** Time-outs, in milliseconds. */

@@ -36,7 +36,7 @@ export const pglite: Engine = {
   findHarm: () => Promise.resolve([]),
 
   // One process has the folder and one connection has the process: there is nobody to lock out.
-  lock: () => Promise.resolve(),
+  beginWriting: (trx, expected) => postgres.beginWriting(trx, expected),
 };
 
 /** What a raw connection must give back when it is closed. */

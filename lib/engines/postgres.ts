@@ -15,6 +15,7 @@ import {
   type Dial,
   type Engine,
   type Head,
+  type Lock,
   type Where,
 } from './engine';
 
@@ -91,11 +92,10 @@ export const postgres: Engine = {
   },
 
   beginWriting,
-  readHead,
-  lock,
   findHarm,
   prepareSchemaChange,
   explain,
+  isVerdict: (error) => (error as { severity?: unknown } | null)?.severity === 'ERROR',
   mayRetry: (error) => ['40001', '40P01'].includes(sqlState(error)),
 };
 
@@ -143,17 +143,10 @@ type HeadRow = Identity & { readonly now: string; readonly path: string };
 const HEAD = `SELECT ${IDENTITY}, current_setting('search_path') AS "path", ${CLOCK}`;
 
 /** One message, one round trip. */
-async function beginWriting(trx: Knex.Transaction): Promise<Head> {
-  const results = await trx.raw<QueryResult<HeadRow>[]>(`SET TRANSACTION READ WRITE; ${HEAD}`);
-  return toHead(results[1]?.rows[0]);
-}
-
-async function readHead(trx: Knex.Transaction): Promise<Head> {
-  const { rows } = await trx.raw<QueryResult<HeadRow>>(HEAD);
-  return toHead(rows[0]);
-}
-
-function toHead(row: HeadRow | undefined): Head {
+async function beginWriting(trx: Knex.Transaction, _expected: Identity, lock?: Lock): Promise<Head> {
+  const taken = lock === undefined ? '' : `${takeLock(trx, lock)}; `;
+  const results = await trx.raw<QueryResult<HeadRow>[]>(`SET TRANSACTION READ WRITE; ${taken}${HEAD}`);
+  const row = results.at(-1)?.rows[0];
   if (row === undefined) throw faults.noIdentity();
   if (row.path !== SEARCH_PATH) throw faults.searchPathMoved(SEARCH_PATH, row.path);
   const { server, serverId, database, databaseId } = row;
@@ -161,14 +154,14 @@ function toHead(row: HeadRow | undefined): Head {
 }
 
 /** An advisory lock of the transaction; lock_timeout bounds the wait, and statement_timeout must not come first. */
-async function lock(trx: Knex.Transaction, name: string, waitMs: number): Promise<void> {
+function takeLock(trx: Knex.Transaction, { name, waitMs }: Lock): string {
   const key = (trx.client as { raw(sql: string, bindings: string[]): { toString(): string } })
     .raw('hashtextextended(?, 0)', [name])
     .toString();
-  await trx.raw(
+  return (
     // 0 would mean no limit.
     `SET LOCAL lock_timeout = ${Math.max(1, waitMs)}; SET LOCAL statement_timeout = ${waitMs + REQUEST_TIMEOUT_MS}; ` +
-      `SELECT pg_advisory_xact_lock(${key})`,
+    `SELECT pg_advisory_xact_lock(${key})`
   );
 }
 

@@ -1,0 +1,249 @@
+/**
+ * Knex's SQL Server client, kept from sending a statement to the wrong connection (I-11). Knex 3.3 has one request
+ * queue for every client of the process; here each connection has its own turns, a failed transaction takes no
+ * further statement, and a connection that could not be rolled back is never used again.
+ */
+import { createRequire } from 'node:module';
+import type { Knex } from 'knex';
+import type Dialect from 'knex/lib/dialects/mssql/index.js';
+import type { Cell, Query } from 'knex/lib/dialects/mssql/index.js';
+import type Transaction from 'knex/lib/dialects/mssql/transaction.js';
+import type * as tedious from 'tedious';
+import type { Connection, ConnectionConfiguration, Request } from 'tedious';
+
+const load = createRequire(__filename);
+
+/** Thrown for a statement of a transaction that is over: sent, it would commit by itself. */
+export class TransactionOver extends Error {
+  override readonly name = 'TransactionOver';
+}
+
+/** Each connection's last turn; the next begins when it is over, however it ended. */
+const turns = new WeakMap<Connection, Promise<unknown>>();
+
+/** Connections whose transaction met an error: nothing more is sent in it but its rollback. */
+const failed = new WeakSet<Connection>();
+
+function inTurn<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
+  const before = turns.get(connection) ?? Promise.resolve();
+  const turn = before.then(work, work);
+  turns.set(connection, turn);
+  return turn;
+}
+
+/** A driver's callback as a promise. */
+function called(start: (done: (error?: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => start((error) => (error ? reject(error) : resolve())));
+}
+
+/** The pool asks this before it hands a connection out. */
+function dispose(connection: Connection, why: unknown): void {
+  Object.assign(connection, { connected: false, __knex__disposed: why });
+}
+
+/** How long statements of one transaction may take, in milliseconds; 0 is without bound. */
+const limits = new WeakMap<object, number>();
+
+/** Sets the time-out of the statements of one transaction. @param milliseconds 0 for none */
+export function limitStatements(trx: Knex.Transaction, milliseconds: number): void {
+  limits.set(trx.client as object, milliseconds);
+}
+
+/**
+ * The client for a configuration of tedious, which is dialled exactly as it stands: nothing of Knex's own settings,
+ * defaults or connection strings has a say.
+ * @param configuration undefined for a client that only compiles
+ */
+export function mssqlClient(configuration?: ConnectionConfiguration): typeof Knex.Client {
+  const Stock = load('knex/lib/dialects/mssql/index.js') as typeof Dialect;
+  const SafeTransaction = transactionOf();
+
+  return class MssqlClient extends Stock {
+    override _generateConnection(): ConnectionConfiguration {
+      if (configuration === undefined) throw new TypeError('This client only compiles statements.');
+      return configuration;
+    }
+
+    override acquireRawConnection(): Promise<Connection> {
+      return connect(new (this._driver().Connection)(this._generateConnection()));
+    }
+
+    override destroyRawConnection(connection: Connection): Promise<void> {
+      return close(connection);
+    }
+
+    override transaction(...words: [container: unknown, config: unknown, outerTx: unknown]): Knex.Transaction {
+      return new SafeTransaction(this as unknown as Knex.Client, ...words) as unknown as Knex.Transaction;
+    }
+
+    /** `]` is doubled; Knex leaves brackets out and so names another object. */
+    override wrapIdentifierImpl(name: string): string {
+      return name === '*' ? name : `[${name.replaceAll(']', ']]')}]`;
+    }
+
+    /** Knex binds dates as DATETIME, which knows thirds of a hundredth of a second only. */
+    override _typeForBinding(binding: unknown): ReturnType<Dialect['_typeForBinding']> {
+      return binding instanceof Date ? [binding, this._driver().TYPES.DateTime2] : super._typeForBinding(binding);
+    }
+
+    override async _query(connection: Connection, query: Query): Promise<Query> {
+      const rows: Cell[][] = [];
+      await this.#send(connection, query, (row) => rows.push(row));
+      query.response = rows;
+      return query;
+    }
+
+    override async _stream(connection: Connection, query: Query, stream: NodeJS.WritableStream): Promise<void> {
+      await this.#send(connection, query, (row, request) => {
+        if (stream.write(toObject(row) as unknown as string)) return;
+        request.pause();
+        stream.once('drain', () => request.resume());
+      });
+      stream.end();
+    }
+
+    #send(connection: Connection, query: Query, onRow: (row: Cell[], request: Request) => void): Promise<void> {
+      return inTurn(connection, async () => {
+        if (this.transacting === true) assertOpen(connection);
+        await called((done) => {
+          const request = new (this._driver().Request)(query.sql, done);
+          const bindings = query.bindings ?? [];
+          bindings.forEach((binding, place) => {
+            const [value, type] = this._typeForBinding(binding);
+            request.addParameter(`p${place}`, type, value);
+          });
+          const limit = limits.get(this);
+          if (limit !== undefined) request.setTimeout(limit);
+          request.on('row', (row: Cell[]) => onRow(row, request));
+          // Without parameters as a plain batch: SET options last only then, and some DDL must stand alone in its batch.
+          if (bindings.length === 0) connection.execSqlBatch(request);
+          else connection.execSql(request);
+        }).catch((error: unknown) => {
+          if (this.transacting === true) failed.add(connection);
+          throw error;
+        });
+      });
+    }
+
+    override processResponse(query: Query, runner: unknown): unknown {
+      if (query.output !== undefined) return super.processResponse(query, runner);
+      const rows = query.response ?? [];
+      if (query.returning === '@@rowcount') return Number(rows.at(-1)?.[0]?.value);
+      const objects = rows.map((row) => toObject(row, namesOf(query, row)));
+      if (query.method === 'first') return objects[0];
+      return query.method === 'pluck' ? objects.map((object) => object[query.pluck ?? '']) : objects;
+    }
+  } as unknown as typeof Knex.Client;
+}
+
+/** With XACT_ABORT an error ends the transaction on the server; what is sent then commits by itself. */
+function assertOpen(connection: Connection): void {
+  if (failed.has(connection) || !isInTransaction(connection)) {
+    throw new TransactionOver('The transaction met an error and is over; nothing more is sent in it.');
+  }
+}
+
+/** The driver follows the server's own word on it (ENVCHANGE tokens); its types leave the field out. */
+function isInTransaction(connection: Connection): boolean {
+  return (connection as unknown as { inTransaction: boolean }).inTransaction;
+}
+
+/** OUTPUT columns by place: servers disagree about the case of their names. */
+function namesOf({ method, returning }: Query, row: readonly Cell[]): readonly string[] | undefined {
+  if (method !== 'insert' || !Array.isArray(returning) || returning.length !== row.length) return undefined;
+  return returning as string[];
+}
+
+function toObject(row: readonly Cell[], names?: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(row.map(({ metadata, value }, place) => [names?.[place] ?? metadata.colName, value]));
+}
+
+function transactionOf() {
+  const Stock = load('knex/lib/dialects/mssql/transaction.js') as typeof Transaction;
+
+  return class SafeTransaction extends Stock {
+    override begin(connection: Connection): Promise<void> {
+      return inTurn(connection, async () => {
+        failed.delete(connection);
+        await called((done) => connection.beginTransaction(done));
+      });
+    }
+
+    override commit(connection: Connection, value?: unknown): Promise<void> {
+      const commit = async () => {
+        assertOpen(connection);
+        await called((done) => connection.commitTransaction(done));
+        this._completed = true;
+      };
+      return inTurn(connection, commit).then(
+        () => this._resolver(value),
+        (error: unknown) => this.rollback(connection, error),
+      );
+    }
+
+    override async rollback(connection: Connection, error?: unknown): Promise<void> {
+      this._completed = true;
+      await inTurn(connection, () => undo(connection));
+      if (error === undefined && this.doNotRejectOnRollback) this._resolver();
+      else this._rejecter(error ?? new Error('The transaction was rolled back.'));
+    }
+
+    /** The first error ends the whole transaction (XACT_ABORT): a savepoint would promise what it cannot hold. */
+    override savepoint(): Promise<never> {
+      return Promise.reject(new TypeError('There are no transactions within transactions.'));
+    }
+  };
+}
+
+/** Rolls back; a connection where that fails is not used again, and the server ends its transaction with it. */
+async function undo(connection: Connection): Promise<void> {
+  failed.delete(connection);
+  if (!isInTransaction(connection)) return;
+  await called((done) => connection.rollbackTransaction(done)).catch((error: unknown) => dispose(connection, error));
+}
+
+function connect(connection: Connection): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    let refusal: number | undefined;
+    const onRefusal = ({ number }: { number: number }) => void (refusal ??= number);
+    connection.on('errorMessage', onRefusal);
+    connection.on('error', (error) => dispose(connection, error));
+    connection.once('end', () => dispose(connection, 'The connection is closed.'));
+    connection.connect((error) => {
+      connection.off('errorMessage', onRefusal);
+      if (error === undefined) return resolve(Object.assign(connection, { connected: true }));
+      // The driver keeps the server's sentence and drops its number.
+      reject(Object.assign(error, refusal === undefined ? {} : { number: refusal }));
+    });
+  });
+}
+
+/** Closes a raw connection; one that is closed already never says `end` again, and Knex would wait for it. */
+export function close(connection: Connection): Promise<void> {
+  if ((connection as { connected?: boolean }).connected !== true) {
+    connection.close();
+    return Promise.resolve();
+  }
+  return new Promise((resolve) => {
+    connection.once('end', () => resolve());
+    connection.close();
+  });
+}
+
+/**
+ * One batch on a raw connection, outside Knex.
+ * @returns the rows of its result
+ */
+export async function askRaw(connection: Connection, sql: string, timeoutMs: number): Promise<Record<string, unknown>[]> {
+  const { Request } = load('tedious') as typeof tedious;
+  const rows: Record<string, unknown>[] = [];
+  await inTurn(connection, () =>
+    called((done) => {
+      const request = new Request(sql, done);
+      request.setTimeout(timeoutMs);
+      request.on('row', (row: Cell[]) => rows.push(toObject(row)));
+      connection.execSqlBatch(request);
+    }),
+  );
+  return rows;
+}

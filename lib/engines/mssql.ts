@@ -1,0 +1,258 @@
+/** SQL Server 2019 and later, through tedious. */
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import type { Knex } from 'knex';
+import type { Connection, ConnectionConfiguration } from 'tedious';
+import { isLoopback, type ServerTarget } from '../config/targets';
+import { faults, type ToolkitError } from '../errors';
+import type { Answer } from '../guard/guard';
+import type { Identity } from '../guard/marker';
+import {
+  CONNECT_TIMEOUT_MS,
+  REQUEST_TIMEOUT_MS,
+  SCHEMA_LOCK_TIMEOUT_MS,
+  type Ask,
+  type Dial,
+  type Engine,
+  type Head,
+  type Lock,
+  type Where,
+} from './engine';
+import { askRaw, close, limitStatements, mssqlClient, TransactionOver } from './mssql-client';
+import { flagOf, textOf, type Row } from './rows';
+
+/**
+ * The server's own name, the database's name and the moment the server made or renamed it: a restored or renamed
+ * copy has another. `server` is how the server itself sees the address of this connection.
+ */
+const IDENTITY = `
+  DB_NAME() AS [database],
+  CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS [serverId],
+  (SELECT CONVERT(nvarchar(40), d.create_date, 126) FROM sys.databases d WHERE d.database_id = DB_ID()) AS [databaseId],
+  CONCAT(N'SQL Server ', CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(40)),
+    N' ' + CAST(SERVERPROPERTY('ServerName') AS nvarchar(128))) AS [server]`;
+
+const CLOCK = `CONVERT(char(23), SYSUTCDATETIME(), 126) + 'Z' AS [now]`;
+
+/** Errors that our own batches throw, numbered after the server's own where there is one. */
+const THROWN = { moved: 51000, deadlocked: 51205, notLocked: 51222 } as const;
+
+const literal = (text: string) => `N'${text.replaceAll("'", "''")}'`;
+
+export const mssql: Engine = {
+  name: 'mssql',
+  dialect: 'mssql',
+  clock: `SELECT ${CLOCK}`,
+
+  connect(dial: Dial): Promise<Knex.Config> {
+    return Promise.resolve({ client: mssqlClient(configurationOf(dial)), connection: {} });
+  },
+
+  async identify(raw: unknown, dial: Dial): Promise<Answer> {
+    const target = dial.target as ServerTarget;
+    const connection = raw as Connection;
+    if (!target.encrypt) assertOnLoopback(connection, dial.role);
+    // The server compares the names, under its own rules.
+    const question = `SELECT CAST(CASE WHEN DB_ID(${literal(target[dial.role].database)}) = DB_ID() THEN 1 ELSE 0 END AS bit)
+      AS [isExpected], ${IDENTITY};`;
+    const [row] = await askRaw(connection, `${question} SET LOCK_TIMEOUT ${dial.waitMs};`, CONNECT_TIMEOUT_MS);
+    if (row === undefined) throw faults.noIdentity();
+    return { ...toIdentity(row), isExpected: flagOf(row, 'isExpected') };
+  },
+
+  disconnect: (raw) => close(raw as Connection),
+
+  // SQL Server has no read-only session: what may write is decided by types, and by the login's rights.
+  allowWrites: () => Promise.resolve(),
+
+  async beginWriting(trx: Knex.Transaction, expected: Identity, lock?: Lock): Promise<Head> {
+    limitStatements(trx, REQUEST_TIMEOUT_MS + (lock?.waitMs ?? 0));
+    const rows = await trx.raw<Row[]>(headOf(expected, lock).replaceAll('?', '\\?'));
+    const [row] = rows;
+    if (row === undefined) throw faults.noIdentity();
+    return { identity: toIdentity(row), now: new Date(textOf(row, 'now')) };
+  },
+
+  findHarm,
+
+  async prepareSchemaChange(trx: Knex.Transaction): Promise<void> {
+    limitStatements(trx, 0);
+    await trx.raw(`SET LOCK_TIMEOUT ${SCHEMA_LOCK_TIMEOUT_MS}`);
+  },
+
+  explain,
+  isVerdict: (error) => numberOf(error) !== undefined,
+  mayRetry: (error) => [1205, THROWN.deadlocked].includes(numberOf(error) ?? 0),
+};
+
+function configurationOf(dial: Dial): ConnectionConfiguration {
+  const target = dial.target as ServerTarget;
+  const address = target[dial.role];
+  const { user, password } = dial.login;
+  return {
+    server: address.server,
+    authentication: { type: 'default', options: { userName: user, password: password ?? '' } },
+    options: {
+      port: address.port,
+      database: address.database,
+      encrypt: target.encrypt,
+      trustServerCertificate: target.trustServerCertificate,
+      ...(target.ca === undefined ? {} : { cryptoCredentialsDetails: { ca: readCertificate(target.ca) } }),
+      // Without this a database that cannot be opened silently becomes the login's default one.
+      fallbackToDefaultDb: false,
+      abortTransactionOnError: true,
+      enableQuotedIdentifier: true,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      // The driver would try again for a database that does not exist (4060).
+      maxRetriesOnTransientErrors: 0,
+      useUTC: true,
+      lowerCaseGuids: true,
+      appName: 'canvas-host-toolkit',
+    },
+  };
+}
+
+function readCertificate(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw faults.fileUnreadable(path, cause);
+  }
+}
+
+/** A name such as localhost leads where the system says; without TLS it must not lead away. */
+function assertOnLoopback(connection: Connection, role: string): void {
+  const { socket } = connection as unknown as { socket?: Socket };
+  const address = socket?.remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
+  if (!isLoopback(address)) throw faults.plainOffLoopback(role, address);
+}
+
+function toIdentity(row: Row): Identity {
+  return {
+    server: textOf(row, 'server'),
+    serverId: textOf(row, 'serverId'),
+    database: textOf(row, 'database'),
+    databaseId: textOf(row, 'databaseId'),
+  };
+}
+
+/**
+ * One batch: time-out for locks, the assertion, the lock with its return code, then who and when. Nothing of it
+ * writes, and what it throws ends the transaction.
+ * https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql
+ */
+function headOf(expected: Identity, lock: Lock | undefined): string {
+  const taken =
+    lock === undefined
+      ? ''
+      : `DECLARE @code int;
+EXEC @code = sp_getapplock @Resource = ${literal(lock.name)}, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
+  @LockTimeout = ${lock.waitMs};
+IF @code = -3 THROW ${THROWN.deadlocked}, N'sp_getapplock: chosen as a deadlock victim.', 1;
+IF @code < 0 THROW ${THROWN.notLocked}, N'sp_getapplock: not granted in time.', 1;
+`;
+  return `SET LOCK_TIMEOUT ${lock?.waitMs ?? REQUEST_TIMEOUT_MS};
+IF ISNULL(DB_ID(${literal(expected.database)}), -1) <> DB_ID()
+  OR CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) <> ${literal(expected.serverId)}
+  THROW ${THROWN.moved}, N'This is not the database that was permitted.', 1;
+${taken}SELECT ${IDENTITY}, ${CLOCK};`;
+}
+
+/** What a login may do to a database or table as a whole, column grants aside. */
+const WRITES = ['INSERT', 'UPDATE', 'DELETE', 'ALTER', 'CONTROL'] as const;
+
+const mayWrite = (securable: string, kind: string) =>
+  WRITES.map((right) => `HAS_PERMS_BY_NAME(${securable}, '${kind}', '${right}') = 1`).join(' OR ');
+
+/** https://learn.microsoft.com/sql/t-sql/functions/has-perms-by-name-transact-sql: it looks into other databases too. */
+async function findHarm(ask: Ask, protectedDatabases: readonly string[]): Promise<string[]> {
+  const marks = protectedDatabases.map(() => 'LOWER(?)').join(', ');
+  const databases = await ask<{ name: string }>(
+    `SELECT d.name AS [name] FROM sys.databases d WHERE LOWER(d.name) IN (${marks})
+       AND HAS_DBACCESS(d.name) = 1 AND (${mayWrite('QUOTENAME(d.name)', 'DATABASE')}) ORDER BY d.name`,
+    protectedDatabases,
+  );
+  const tables = await ask<{ name: string }>(
+    `SELECT t.name AS [name] FROM sys.tables t
+     WHERE t.schema_id = SCHEMA_ID(N'dbo') AND t.name IN (N'Groups', N'Categories', N'Sessions', N'SessionTranscripts')
+       AND (${mayWrite(`N'dbo.' + QUOTENAME(t.name)`, 'OBJECT')}) ORDER BY t.name`,
+  );
+  const [role] = await ask<{ is: number | null }>(`SELECT IS_SRVROLEMEMBER('sysadmin') AS [is]`);
+  return [
+    ...(role?.is === 1 ? ['The login is a sysadmin: it may do anything to any database of the server.'] : []),
+    ...databases.map(({ name }) => `The login may write to the protected database ${name}.`),
+    ...tables.map(({ name }) => `The login may write to the source table dbo.${name}.`),
+  ];
+}
+
+/** The server's own number for an error; undefined where it was not the server that spoke. */
+function numberOf(error: unknown): number | undefined {
+  // Several messages for one statement come as one AggregateError; the first is the cause, the rest its consequences.
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  const number = (first as { number?: unknown } | null)?.number;
+  return typeof number === 'number' ? number : undefined;
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+type Explain = (where: Where, code: string, error: unknown) => ToolkitError;
+
+/** https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors */
+const NUMBERS: readonly (readonly [readonly number[], Explain])[] = [
+  [[18451, 18452, 18456, 18461, 18470, 18486, 18487, 18488], faults.loginRefused],
+  [[911, 4060, 4064], faults.noSuchDatabase],
+  [[229, 230, 262, 297, 300, 916, 1088, 3701, 4902, 4924, 15151, 15247], faults.notGranted],
+  [[207, 208, 2812], faults.missingObject],
+  [[924, 927, 942, 945, 3906, 6005, 17142, 17143, 10928, 10929, 40197, 40501, 40613], faults.unreachable],
+  [[1205, 3960, 3961, THROWN.deadlocked], faults.conflict],
+  [[1222, THROWN.notLocked], (where, _code, error) => faults.locked(where, error)],
+  [[2601, 2627], duplicate],
+  [[544, 547, 515, 1934], faults.refusedByDatabase],
+  [[2628, 8152], faults.tooLong],
+  [[THROWN.moved], (where) => faults.movedInWrite(where)],
+];
+
+function duplicate(where: Where, code: string, error: unknown): ToolkitError {
+  // Names are not translated, sentences are. A primary key that is taken was given out by an identity.
+  const key = /['"](PK_\w+)/.exec(error instanceof Error ? error.message : '')?.[1];
+  return key === undefined ? faults.conflict(where, code, error) : faults.identityBehind(where, key, error);
+}
+
+export function explain(error: unknown, where: Where): ToolkitError | undefined {
+  const number = numberOf(error);
+  if (number !== undefined) {
+    const [, known] = NUMBERS.find(([numbers]) => numbers.includes(number)) ?? [];
+    return known?.(where, `error ${number}`, error);
+  }
+  if (error instanceof TransactionOver) return faults.conflict(where, 'a transaction that is over', error);
+  return withoutNumber(error, where);
+}
+
+/** Node's own TLS codes, and those of OpenSSL: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+const TLS = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+
+/** The driver's codes: https://tediousjs.github.io/tedious/api-connection.html */
+function withoutNumber(error: unknown, where: Where): ToolkitError | undefined {
+  const cause = codeOf((error as { cause?: unknown } | null)?.cause);
+  switch (codeOf(error)) {
+    case 'ETIMEOUT':
+      return faults.timedOut(where, 'ETIMEOUT', error);
+    case 'ELOGIN':
+      return faults.loginRefused(where, 'ELOGIN', error);
+    case 'EENCRYPT':
+      return faults.tlsFailed(where, 'no TLS on the server', error);
+    case 'ESOCKET':
+      return TLS.test(cause) ? faults.tlsFailed(where, cause, error) : faults.unreachable(where, cause || 'ESOCKET', error);
+    case 'ECLOSE':
+    case 'ECONNCLOSED':
+    case 'EINVALIDSTATE':
+    case 'EINSTLOOKUP':
+      return faults.unreachable(where, codeOf(error), error);
+    default:
+      return undefined;
+  }
+}
