@@ -8,10 +8,10 @@ import { faults } from '../lib/errors';
 export async function seed(knex: Knex): Promise<void> {
   assertSampleTarget(knex);
   await createTables(knex);
-  await upsert(knex, 'Groups', 'GroupID', GROUPS);
-  await upsert(knex, 'Categories', 'CategoryID', CATEGORIES);
-  await upsert(knex, 'Sessions', 'SessionID', SESSIONS.map(toSessionRow));
-  await upsert(knex, 'SessionTranscripts', 'TranscriptID', SESSIONS.flatMap(toTranscriptRows));
+  await replace(knex, 'Groups', 'GroupID', GROUPS);
+  await replace(knex, 'Categories', 'CategoryID', CATEGORIES);
+  await replace(knex, 'Sessions', 'SessionID', SESSIONS.map(toSessionRow));
+  await replace(knex, 'SessionTranscripts', 'TranscriptID', SESSIONS.flatMap(toTranscriptRows));
 }
 
 /** Whoever opens the database says in Knex's userParams what it is; silence refuses. */
@@ -58,7 +58,7 @@ const SESSIONS: readonly Sample[] = [
   { id: 2343, title: 'Closing questions', active: true, transcripts: 1 },
 ];
 
-const MADE = '2024-01-01T00:00:00Z';
+const MADE = new Date('2024-01-01T00:00:00Z');
 
 function toSessionRow(sample: Sample) {
   return {
@@ -81,25 +81,50 @@ function toTranscriptRows(sample: Sample) {
   }));
 }
 
+type Columns = (table: Knex.CreateTableBuilder) => void;
+
 /** Only columns that have a use here; the real tables have a few more. */
+const TABLES: Readonly<Record<string, Columns>> = {
+  Groups: (table) => {
+    table.integer('GroupID').primary();
+    table.string('GroupName', 150);
+    table.boolean('IsActive');
+  },
+  Categories: (table) => {
+    table.integer('CategoryID').primary();
+    table.string('CategoryName', 150);
+    table.integer('GroupID');
+    table.integer('SortOrder');
+  },
+  Sessions: (table) => {
+    table.integer('SessionID').primary();
+    ['GroupID', 'Sequence', 'CategoryID'].forEach((column) => table.integer(column));
+    table.string('SessionName', 255);
+    table.string('Description', 500);
+    table.string('MediaPath', 255);
+    table.boolean('IsActive');
+    ['SessionDate', 'CreatedDate', 'ChangedDate'].forEach((column) => table.dateTime(column));
+  },
+  SessionTranscripts: (table) => {
+    table.integer('TranscriptID').primary();
+    table.integer('SessionID');
+    table.text('Transcript');
+    ['CreatedDate', 'ChangedDate'].forEach((column) => table.dateTime(column));
+  },
+};
+
 async function createTables(knex: Knex): Promise<void> {
-  await knex.raw('CREATE SCHEMA IF NOT EXISTS dbo');
-  const tables: Record<string, string> = {
-    Groups: '"GroupID" int PRIMARY KEY, "GroupName" varchar(150), "IsActive" boolean',
-    Categories: '"CategoryID" int PRIMARY KEY, "CategoryName" varchar(150), "GroupID" int, "SortOrder" int',
-    Sessions:
-      '"SessionID" int PRIMARY KEY, "GroupID" int, "Sequence" int, "CategoryID" int, "SessionName" varchar(255), ' +
-      '"Description" varchar(500), "SessionDate" timestamptz, "MediaPath" varchar(255), "IsActive" boolean, ' +
-      '"CreatedDate" timestamptz, "ChangedDate" timestamptz',
-    SessionTranscripts:
-      '"TranscriptID" int PRIMARY KEY, "SessionID" int, "Transcript" text, "CreatedDate" timestamptz, ' +
-      '"ChangedDate" timestamptz',
-  };
-  for (const [table, columns] of Object.entries(tables)) {
-    await knex.raw(`CREATE TABLE IF NOT EXISTS dbo."${table}" (${columns})`);
+  // Every SQL Server database has it.
+  if ((knex.client as Knex.Client).dialect !== 'mssql') await knex.raw('CREATE SCHEMA IF NOT EXISTS dbo');
+  for (const [table, columns] of Object.entries(TABLES)) {
+    if (await knex.schema.withSchema('dbo').hasTable(table)) continue;
+    await knex.schema.withSchema('dbo').createTable(table, columns);
   }
 }
 
-async function upsert(knex: Knex, table: string, key: string, rows: readonly object[]): Promise<void> {
-  await knex.withSchema('dbo').table(table).insert(rows).onConflict(key).merge();
+/** Not every engine can insert or update in one statement. */
+async function replace(knex: Knex, table: string, key: string, rows: readonly Record<string, unknown>[]): Promise<void> {
+  const there = () => knex.withSchema('dbo').table(table);
+  await there().whereIn(key, rows.map((row) => row[key] as number)).delete();
+  await there().insert(rows);
 }

@@ -88,41 +88,18 @@ export function mssqlClient(configuration?: ConnectionConfiguration): typeof Kne
 
     override async _query(connection: Connection, query: Query): Promise<Query> {
       const rows: Cell[][] = [];
-      await this.#send(connection, query, (row) => rows.push(row));
+      await send(this, connection, query, (row) => rows.push(row));
       query.response = rows;
       return query;
     }
 
     override async _stream(connection: Connection, query: Query, stream: NodeJS.WritableStream): Promise<void> {
-      await this.#send(connection, query, (row, request) => {
+      await send(this, connection, query, (row, request) => {
         if (stream.write(toObject(row) as unknown as string)) return;
         request.pause();
         stream.once('drain', () => request.resume());
       });
       stream.end();
-    }
-
-    #send(connection: Connection, query: Query, onRow: (row: Cell[], request: Request) => void): Promise<void> {
-      return inTurn(connection, async () => {
-        if (this.transacting === true) assertOpen(connection);
-        await called((done) => {
-          const request = new (this._driver().Request)(query.sql, done);
-          const bindings = query.bindings ?? [];
-          bindings.forEach((binding, place) => {
-            const [value, type] = this._typeForBinding(binding);
-            request.addParameter(`p${place}`, type, value);
-          });
-          const limit = limits.get(this);
-          if (limit !== undefined) request.setTimeout(limit);
-          request.on('row', (row: Cell[]) => onRow(row, request));
-          // Without parameters as a plain batch: SET options last only then, and some DDL must stand alone in its batch.
-          if (bindings.length === 0) connection.execSqlBatch(request);
-          else connection.execSql(request);
-        }).catch((error: unknown) => {
-          if (this.transacting === true) failed.add(connection);
-          throw error;
-        });
-      });
     }
 
     override processResponse(query: Query, runner: unknown): unknown {
@@ -134,6 +111,36 @@ export function mssqlClient(configuration?: ConnectionConfiguration): typeof Kne
       return query.method === 'pluck' ? objects.map((object) => object[query.pluck ?? '']) : objects;
     }
   } as unknown as typeof Knex.Client;
+}
+
+/** One statement in its connection's turn. A function, because Knex makes a transaction's client by its prototype. */
+function send(
+  client: Dialect,
+  connection: Connection,
+  { sql, bindings = [] }: Query,
+  onRow: (row: Cell[], request: Request) => void,
+): Promise<void> {
+  const { Request } = client._driver();
+  const dispatch = (done: (error?: Error | null) => void) => {
+    const request = new Request(sql, done);
+    bindings.forEach((binding, place) => {
+      const [value, type] = client._typeForBinding(binding);
+      request.addParameter(`p${place}`, type, value);
+    });
+    const limit = limits.get(client);
+    if (limit !== undefined) request.setTimeout(limit);
+    request.on('row', (row: Cell[]) => onRow(row, request));
+    // Without parameters as a plain batch: SET options last only then, and some DDL must stand alone in its batch.
+    if (bindings.length === 0) connection.execSqlBatch(request);
+    else connection.execSql(request);
+  };
+  return inTurn(connection, async () => {
+    if (client.transacting === true) assertOpen(connection);
+    await called(dispatch).catch((error: unknown) => {
+      if (client.transacting === true) failed.add(connection);
+      throw error;
+    });
+  });
 }
 
 /** With XACT_ABORT an error ends the transaction on the server; what is sent then commits by itself. */
@@ -202,7 +209,8 @@ async function undo(connection: Connection): Promise<void> {
   await called((done) => connection.rollbackTransaction(done)).catch((error: unknown) => dispose(connection, error));
 }
 
-function connect(connection: Connection): Promise<Connection> {
+/** Connects; from then on the pool knows when the connection is lost. */
+export function connect(connection: Connection): Promise<Connection> {
   return new Promise((resolve, reject) => {
     let refusal: number | undefined;
     const onRefusal = ({ number }: { number: number }) => void (refusal ??= number);

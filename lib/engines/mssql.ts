@@ -32,7 +32,7 @@ const IDENTITY = `
   CONCAT(N'SQL Server ', CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(40)),
     N' ' + CAST(SERVERPROPERTY('ServerName') AS nvarchar(128))) AS [server]`;
 
-const CLOCK = `CONVERT(char(23), SYSUTCDATETIME(), 126) + 'Z' AS [now]`;
+const CLOCK = `REPLACE(CONVERT(char(23), SYSUTCDATETIME(), 121), ' ', 'T') + 'Z' AS [now]`;
 
 /** Errors that our own batches throw, numbered after the server's own where there is one. */
 const THROWN = { moved: 51000, deadlocked: 51205, notLocked: 51222 } as const;

@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import pg from 'pg';
+import * as tedious from 'tedious';
 import { withAccess, withOpenTarget, type Access } from '../../lib/access';
 import { PACKAGE_ROOT, readSettings, type Settings } from '../../lib/config/settings';
 import { withTransaction, type Database } from '../../lib/engines/database';
+import { askRaw, close, connect } from '../../lib/engines/mssql-client';
 import { withFolderLock } from '../../lib/engines/folder-lock';
 import { enrol, requirePermit } from '../../lib/migrations/enrol';
 import { migrateLatest } from '../../lib/migrations/run';
@@ -23,7 +25,7 @@ export interface Scratch {
 }
 
 export interface Lane {
-  readonly name: 'pglite' | 'postgres';
+  readonly name: 'pglite' | 'postgres' | 'mssql';
   /** A fresh target: enrolled, migrated, with the sample rows; gone when the test ends. */
   ready(t: ExecutionContext): Promise<Scratch>;
   /** A fresh target in which nothing was done yet. */
@@ -133,16 +135,71 @@ export const postgresLane: Lane = {
     const database = `canvas_test_${randomBytes(6).toString('hex')}`;
     await asAdmin(`CREATE DATABASE ${database}`);
     t.teardown(() => asAdmin(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`));
-    return writeTargets(scratchFolder(t), entryFor(server.hostname, Number(server.port || 5432), database), {
-      SCRATCH_USER: decodeURIComponent(server.username) || 'postgres',
-      ...(server.password === '' ? {} : { SCRATCH_PASSWORD: decodeURIComponent(server.password) }),
-    });
+    return writeTargets(scratchFolder(t), entryFor(server.hostname, Number(server.port || 5432), database), loginOf(server));
   },
 };
 
+/** The variables that carry the login of a server's URL. */
+function loginOf(server: URL): NodeJS.ProcessEnv {
+  return {
+    SCRATCH_USER: decodeURIComponent(server.username) || 'postgres',
+    ...(server.password === '' ? {} : { SCRATCH_PASSWORD: decodeURIComponent(server.password) }),
+  };
+}
+
 /** A target on a server of the loopback. */
-export function entryFor(server: string, port: number, database: string): object {
-  return { engine: 'postgres', environment: 'test', server, port, database, credentials: 'SCRATCH', encrypt: false };
+export function entryFor(server: string, port: number, database: string, engine = 'postgres'): object {
+  return { engine, environment: 'test', server, port, database, credentials: 'SCRATCH', encrypt: false };
+}
+
+// --- SQL Server ----------------------------------------------------------------------------------------------------
+
+/** The TDS server of the lane, or undefined: then the lane is skipped, by name. */
+export const mssqlUrl = process.env['TEST_MSSQL_URL'];
+
+export const mssqlLane: Lane = {
+  name: 'mssql',
+  async ready(t) {
+    const scratch = await this.empty(t);
+    await open(scratch, prepare);
+    return scratch;
+  },
+  async empty(t) {
+    const server = new URL(mssqlUrl ?? '');
+    const database = `canvas_test_${randomBytes(6).toString('hex')}`;
+    await asMssqlAdmin(`CREATE DATABASE ${database}`);
+    t.teardown(() => asMssqlAdmin(`DROP DATABASE IF EXISTS ${database}`));
+    return writeTargets(
+      scratchFolder(t),
+      entryFor(server.hostname, Number(server.port || 1433), database, 'mssql'),
+      loginOf(server),
+    );
+  },
+};
+
+/** One batch as the server's administrator. @param database master unless told otherwise */
+export async function asMssqlAdmin(batch: string, database?: string): Promise<Record<string, unknown>[]> {
+  const server = new URL(mssqlUrl ?? '');
+  const connection = await connect(
+    new tedious.Connection({
+      server: server.hostname,
+      authentication: {
+        type: 'default',
+        options: { userName: decodeURIComponent(server.username), password: decodeURIComponent(server.password) },
+      },
+      options: {
+        port: Number(server.port || 1433),
+        database: database ?? (server.pathname.slice(1) || 'master'),
+        encrypt: false,
+        trustServerCertificate: true,
+      },
+    }),
+  );
+  try {
+    return await askRaw(connection, batch, 60_000);
+  } finally {
+    await close(connection);
+  }
 }
 
 async function prepare(database: Database): Promise<void> {
@@ -181,5 +238,9 @@ export async function asAdmin(statement: string): Promise<void> {
 
 /** Every lane that can run here, with those that cannot named aloud. */
 export function lanes(): Lane[] {
-  return postgresUrl === undefined ? [pgliteLane] : [pgliteLane, postgresLane];
+  return [
+    pgliteLane,
+    ...(postgresUrl === undefined ? [] : [postgresLane]),
+    ...(mssqlUrl === undefined ? [] : [mssqlLane]),
+  ];
 }
