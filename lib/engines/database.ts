@@ -49,15 +49,28 @@ export class Reader {
 
   /**
    * Rows of one SELECT in the engine's own SQL.
-   * @throws TypeError for anything that does not begin as a SELECT: this class must not be a way to write
+   * @throws TypeError for anything but a SELECT: this class must not be a way to write
    */
   async ask<Row extends object>(sql: string, bindings: readonly Knex.RawBinding[] = []): Promise<Row[]> {
-    if (!/^\s*select\b/i.test(sql)) throw new TypeError('A Reader only reads.');
+    if (!/^\s*select\b/i.test(sql) || (this.dialect === 'mssql' && mayWrite(sql))) {
+      throw new TypeError('A Reader only reads.');
+    }
     // PostgreSQL's extended protocol takes one statement: nothing can ride behind the SELECT.
     const result: unknown = await this.#knex.raw(sql, [...bindings]).options({ queryMode: 'extended' });
     // PostgreSQL's driver wraps the rows, SQL Server's does not.
     return Array.isArray(result) ? (result as Row[]) : (result as { rows: Row[] }).rows;
   }
+}
+
+/**
+ * A T-SQL batch takes any number of statements without a mark between them, so words that could begin a writing one
+ * count, outside of literals and quoted names. Comments could hide where a literal ends: none are taken.
+ */
+function mayWrite(sql: string): boolean {
+  const bare = sql.replace(/'(?:[^']|'')*'|"(?:[^"]|"")*"|\[(?:[^\]]|\]\])*\]/g, ' ');
+  const words =
+    /[;'"[]|--|\/\*|\b(alter|backup|begin|bulk|commit|create|dbcc|delete|deny|drop|exec|execute|grant|insert|into|kill|merge|openrowset|restore|revoke|rollback|set|shutdown|truncate|update|use|waitfor)\b/i;
+  return words.test(bare) || /--|\/\*/.test(sql);
 }
 
 /** One writing transaction: the database was asserted in its first statement. */

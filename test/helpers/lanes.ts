@@ -9,6 +9,7 @@ import * as tedious from 'tedious';
 import { withAccess, withOpenTarget, type Access } from '../../lib/access';
 import { PACKAGE_ROOT, readSettings, type Settings } from '../../lib/config/settings';
 import { withTransaction, type Database } from '../../lib/engines/database';
+import type { Dialect } from '../../lib/engines/engine';
 import { askRaw, close, connect } from '../../lib/engines/mssql-client';
 import { withFolderLock } from '../../lib/engines/folder-lock';
 import { enrol, requirePermit } from '../../lib/migrations/enrol';
@@ -26,6 +27,7 @@ export interface Scratch {
 
 export interface Lane {
   readonly name: 'pglite' | 'postgres' | 'mssql';
+  readonly dialect: Dialect;
   /** A fresh target: enrolled, migrated, with the sample rows; gone when the test ends. */
   ready(t: ExecutionContext): Promise<Scratch>;
   /** A fresh target in which nothing was done yet. */
@@ -85,6 +87,7 @@ const EMBEDDED = { engine: 'pglite', environment: 'test', path: 'embedded' };
 
 export const pgliteLane: Lane = {
   name: 'pglite',
+  dialect: 'postgres',
   async ready(t) {
     const folder = scratchFolder(t);
     cpSync(await template(), join(folder, 'embedded'), { recursive: true });
@@ -125,6 +128,7 @@ export const postgresUrl = process.env['TEST_POSTGRES_URL'];
 
 export const postgresLane: Lane = {
   name: 'postgres',
+  dialect: 'postgres',
   async ready(t) {
     const scratch = await this.empty(t);
     await open(scratch, prepare);
@@ -159,6 +163,7 @@ export const mssqlUrl = process.env['TEST_MSSQL_URL'];
 
 export const mssqlLane: Lane = {
   name: 'mssql',
+  dialect: 'mssql',
   async ready(t) {
     const scratch = await this.empty(t);
     await open(scratch, prepare);

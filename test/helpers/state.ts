@@ -5,6 +5,7 @@ import type { Database } from '../../lib/engines/database';
 import { HostGuid } from '../../lib/hosts/credential';
 import { provision, type Outcome, type ProvisionRequest } from '../../lib/hosts/provision';
 import { findWithHashCopy } from '../../lib/hosts/store';
+import { PHRASES } from './phrases';
 
 const TABLES = [
   'canvas."Sessions"', 'canvas."HostSessions"', 'canvas."HostSessionEvents"', 'canvas."MigrationLedger"',
@@ -18,12 +19,10 @@ export async function rowsOf({ canvas }: Database): Promise<Record<string, unkno
   return all;
 }
 
-/** Every row of every table and every sequence. */
+/** Every row of every table and every identity. */
 export async function snapshot(database: Database): Promise<Record<string, unknown>> {
-  const sequences = await database.canvas.ask(
-    `SELECT schemaname, sequencename, last_value::text FROM pg_catalog.pg_sequences ORDER BY 1, 2`,
-  );
-  return { ...(await rowsOf(database)), sequences };
+  const identities = await database.canvas.ask(PHRASES[database.engine.dialect].identities);
+  return { ...(await rowsOf(database)), identities };
 }
 
 export interface HostRow {
@@ -41,7 +40,7 @@ export interface HostRow {
 /** Every host session of a KSESSIONS id, oldest first, with its chain checked. */
 export async function hostSessions({ database, keys }: Access, ksessionsId: number): Promise<HostRow[]> {
   const ids = await database.canvas.ask<{ id: string }>(
-    `SELECT h."HostSessionId"::text AS id FROM canvas."HostSessions" h
+    `SELECT h."HostSessionId" AS id FROM canvas."HostSessions" h
      JOIN canvas."Sessions" s ON s."SessionId" = h."SessionId" WHERE s."KSessionsId" = ? ORDER BY 1`,
     [ksessionsId],
   );
