@@ -471,6 +471,13 @@ export const faults = {
       'The list of pending migrations was read before the lock was taken. Nothing was written by this run.',
       'Run the command again.',
     ),
+  definitionsHidden: (schema: string) =>
+    make(
+      'CONFIG',
+      `The login may not see the definitions of schema ${schema}.`,
+      'The catalogue shows NULL for filters, defaults and triggers, so a fault could not be told from a lack of rights.',
+      `Run, as an administrator: GRANT VIEW DEFINITION ON SCHEMA::${schema} TO the login.`,
+    ),
   migrationFailed: (name: string, cause: unknown) =>
     make(
       'DATA_NOT_READY',

@@ -1,0 +1,185 @@
+/**
+ * What the servers' catalogues say about schema canvas, one set-based SELECT per kind of object. Every row stands for
+ * one column (of a table, an index, a foreign key) or one event (of a trigger); schema.ts puts them together. A plain
+ * login may read PostgreSQL's catalogue; SQL Server shows definitions only with VIEW DEFINITION, hence `visibility`.
+ */
+import type { Dialect } from '../engines/engine';
+import { SCHEMA } from './sql';
+
+/** The SELECTs of one dialect. Their columns carry the same names in each. */
+export interface CatalogueQueries {
+  /** table, column, type, bytes, scale, collation, nullable, identity, computed, default */
+  readonly columns: string;
+  /** table, index, column, primary, unique, usable, filter */
+  readonly indexes: string;
+  /** table, constraint, column, toSchema, toTable, toColumn, onDelete, trusted, enabled */
+  readonly foreignKeys: string;
+  /** table, trigger, event, enabled, always, body */
+  readonly triggers: string;
+  /** object: a kind and a name, of everything in the schema */
+  readonly objects: string;
+  /** hidden: whether the catalogue shows this login less than there is */
+  readonly visibility: string;
+  /** there: whether a table is; one binding, the quoted two-part name */
+  readonly hasTable: string;
+}
+
+const NAMESPACE = `to_regnamespace('${SCHEMA}')`;
+
+/** `to_jsonb(row)` reads a column that older servers lack without naming it: 14 has no NULLS NOT DISTINCT. */
+const POSTGRES: CatalogueQueries = {
+  columns: `
+    SELECT c.relname AS "table", a.attname AS "column", format_type(a.atttypid, a.atttypmod) AS "type",
+      NULL AS "bytes", NULL AS "scale", o.collname AS "collation", NOT a.attnotnull AS "nullable",
+      a.attidentity = 'a' AS "identity", a.attgenerated <> '' AS "computed",
+      pg_get_expr(d.adbin, d.adrelid) AS "default"
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_collation o ON o.oid = a.attcollation
+    LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE c.relnamespace = ${NAMESPACE} AND c.relkind IN ('r', 'p')
+    ORDER BY c.relname, a.attnum`,
+  indexes: `
+    SELECT t.relname AS "table", n.relname AS "index", coalesce(a.attname, '(expression)') AS "column",
+      i.indisprimary AS "primary",
+      i.indisunique AND NOT coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS "unique",
+      i.indisvalid AND i.indisready AND i.indislive AND m.amname = 'btree' AS "usable",
+      pg_get_expr(i.indpred, i.indrelid) AS "filter"
+    FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_class n ON n.oid = i.indexrelid
+    JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+    JOIN pg_catalog.pg_am m ON m.oid = n.relam
+    CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place)
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+    WHERE t.relnamespace = ${NAMESPACE} AND k.place <= i.indnkeyatts
+    ORDER BY t.relname, n.relname, k.place`,
+  foreignKeys: `
+    SELECT t.relname AS "table", f.conname AS "constraint", a.attname AS "column", s.nspname AS "toSchema",
+      r.relname AS "toTable", b.attname AS "toColumn",
+      CASE f.confdeltype WHEN 'c' THEN 'cascade' WHEN 'n' THEN 'set null' WHEN 'd' THEN 'set default'
+        WHEN 'r' THEN 'restrict' ELSE 'no action' END AS "onDelete",
+      f.convalidated AS "trusted",
+      coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_trigger g WHERE g.tgconstraint = f.oid AND g.tgenabled IN ('D', 'R')) AS "enabled"
+    FROM pg_catalog.pg_constraint f
+    JOIN pg_catalog.pg_class t ON t.oid = f.conrelid
+    JOIN pg_catalog.pg_class r ON r.oid = f.confrelid
+    JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace
+    CROSS JOIN LATERAL unnest(f.conkey, f.confkey) WITH ORDINALITY AS k(mine, theirs, place)
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.mine
+    JOIN pg_catalog.pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = k.theirs
+    WHERE f.contype = 'f' AND t.relnamespace = ${NAMESPACE}
+    ORDER BY t.relname, f.conname, k.place`,
+  // Nothing can keep it from its first statement: it comes before the change, has no WHEN and no list of columns.
+  triggers: `
+    SELECT t.relname AS "table", g.tgname AS "trigger", e.event AS "event", g.tgenabled IN ('O', 'A') AS "enabled",
+      (g.tgtype & 2) <> 0 AND g.tgqual IS NULL AND g.tgattr::text = '' AS "always", p.prosrc AS "body"
+    FROM pg_catalog.pg_trigger g
+    JOIN pg_catalog.pg_class t ON t.oid = g.tgrelid
+    JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+    JOIN (VALUES (4, 'INSERT'), (8, 'DELETE'), (16, 'UPDATE'), (32, 'TRUNCATE')) AS e(bit, event)
+      ON (g.tgtype & e.bit) <> 0
+    WHERE t.relnamespace = ${NAMESPACE} AND NOT g.tgisinternal
+    ORDER BY t.relname, g.tgname, e.event`,
+  objects: `
+    SELECT kind || ' ' || label AS "object" FROM (
+      SELECT 'table' AS kind, c.relname::text AS label FROM pg_catalog.pg_class c
+        WHERE c.relnamespace = ${NAMESPACE} AND c.relkind IN ('r', 'p')
+      UNION ALL
+      SELECT 'column', c.relname || '.' || a.attname FROM pg_catalog.pg_attribute a
+        JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+        WHERE c.relnamespace = ${NAMESPACE} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+      UNION ALL
+      SELECT 'index', t.relname || '.' || n.relname FROM pg_catalog.pg_index i
+        JOIN pg_catalog.pg_class n ON n.oid = i.indexrelid
+        JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+        WHERE t.relnamespace = ${NAMESPACE}
+      UNION ALL
+      SELECT 'constraint', r.relname || '.' || k.conname FROM pg_catalog.pg_constraint k
+        JOIN pg_catalog.pg_class r ON r.oid = k.conrelid
+        WHERE k.connamespace = ${NAMESPACE} AND k.contype <> 'n'
+      UNION ALL
+      SELECT 'trigger', r.relname || '.' || t.tgname FROM pg_catalog.pg_trigger t
+        JOIN pg_catalog.pg_class r ON r.oid = t.tgrelid
+        WHERE r.relnamespace = ${NAMESPACE} AND NOT t.tgisinternal
+      UNION ALL
+      SELECT 'function', p.proname FROM pg_catalog.pg_proc p WHERE p.pronamespace = ${NAMESPACE}
+    ) AS objects ORDER BY 1`,
+  visibility: 'SELECT false AS "hidden"',
+  hasTable: 'SELECT to_regclass(?) IS NOT NULL AS "there"',
+};
+
+const IN_SCHEMA = `t.schema_id = SCHEMA_ID(N'${SCHEMA}')`;
+
+/** Catalogue views: https://learn.microsoft.com/sql/relational-databases/system-catalog-views */
+const MSSQL: CatalogueQueries = {
+  columns: `
+    SELECT t.name AS "table", c.name AS "column", y.name AS "type", c.max_length AS "bytes", c.scale AS "scale",
+      c.collation_name AS "collation", c.is_nullable AS "nullable", c.is_identity AS "identity",
+      c.is_computed AS "computed", d.definition AS "default"
+    FROM sys.tables t
+    JOIN sys.columns c ON c.object_id = t.object_id
+    JOIN sys.types y ON y.user_type_id = c.user_type_id
+    LEFT JOIN sys.default_constraints d ON d.parent_object_id = c.object_id AND d.parent_column_id = c.column_id
+    WHERE ${IN_SCHEMA}
+    ORDER BY t.name, c.column_id`,
+  // IGNORE_DUP_KEY drops a second row with a mere warning: that is not uniqueness.
+  indexes: `
+    SELECT t.name AS "table", i.name AS "index", c.name AS "column", i.is_primary_key AS "primary",
+      CASE WHEN i.is_unique = 1 AND i.ignore_dup_key = 0 THEN 1 ELSE 0 END AS "unique",
+      CASE WHEN i.is_disabled = 0 AND i.is_hypothetical = 0 AND i.type IN (1, 2) THEN 1 ELSE 0 END AS "usable",
+      i.filter_definition AS "filter"
+    FROM sys.tables t
+    JOIN sys.indexes i ON i.object_id = t.object_id
+    JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id AND k.is_included_column = 0
+    JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
+    WHERE ${IN_SCHEMA}
+    ORDER BY t.name, i.name, k.key_ordinal`,
+  foreignKeys: `
+    SELECT t.name AS "table", f.name AS "constraint", a.name AS "column", SCHEMA_NAME(r.schema_id) AS "toSchema",
+      r.name AS "toTable", b.name AS "toColumn",
+      LOWER(REPLACE(f.delete_referential_action_desc, '_', ' ')) AS "onDelete",
+      CASE WHEN f.is_not_trusted = 0 THEN 1 ELSE 0 END AS "trusted",
+      CASE WHEN f.is_disabled = 0 THEN 1 ELSE 0 END AS "enabled"
+    FROM sys.tables t
+    JOIN sys.foreign_keys f ON f.parent_object_id = t.object_id
+    JOIN sys.foreign_key_columns k ON k.constraint_object_id = f.object_id
+    JOIN sys.tables r ON r.object_id = f.referenced_object_id
+    JOIN sys.columns a ON a.object_id = k.parent_object_id AND a.column_id = k.parent_column_id
+    JOIN sys.columns b ON b.object_id = k.referenced_object_id AND b.column_id = k.referenced_column_id
+    WHERE ${IN_SCHEMA}
+    ORDER BY t.name, f.name, k.constraint_column_id`,
+  triggers: `
+    SELECT t.name AS "table", g.name AS "trigger", e.type_desc AS "event",
+      CASE WHEN g.is_disabled = 0 THEN 1 ELSE 0 END AS "enabled", g.is_instead_of_trigger AS "always",
+      m.definition AS "body"
+    FROM sys.tables t
+    JOIN sys.triggers g ON g.parent_id = t.object_id
+    JOIN sys.trigger_events e ON e.object_id = g.object_id
+    LEFT JOIN sys.sql_modules m ON m.object_id = g.object_id
+    WHERE ${IN_SCHEMA}
+    ORDER BY t.name, g.name, e.type_desc`,
+  objects: `
+    SELECT CONCAT(o.kind, ' ', o.label) AS "object" FROM (
+      SELECT 'table' AS kind, t.name AS label FROM sys.tables t WHERE ${IN_SCHEMA}
+      UNION ALL
+      SELECT 'column', CONCAT(t.name, '.', c.name) FROM sys.tables t
+        JOIN sys.columns c ON c.object_id = t.object_id WHERE ${IN_SCHEMA}
+      UNION ALL
+      SELECT 'index', CONCAT(t.name, '.', i.name) FROM sys.tables t
+        JOIN sys.indexes i ON i.object_id = t.object_id AND i.name IS NOT NULL WHERE ${IN_SCHEMA}
+      UNION ALL
+      SELECT 'constraint', CONCAT(t.name, '.', k.name) FROM sys.tables t
+        JOIN sys.objects k ON k.parent_object_id = t.object_id AND k.type IN ('C', 'D', 'F', 'PK', 'UQ')
+        WHERE ${IN_SCHEMA}
+      UNION ALL
+      SELECT 'trigger', CONCAT(t.name, '.', g.name) FROM sys.tables t
+        JOIN sys.triggers g ON g.parent_id = t.object_id WHERE ${IN_SCHEMA}
+    ) o ORDER BY 1`,
+  // NULL where the schema does not exist yet: then nothing is hidden.
+  visibility: `
+    SELECT CASE WHEN HAS_PERMS_BY_NAME(N'${SCHEMA}', 'SCHEMA', 'VIEW DEFINITION') = 0 THEN 1 ELSE 0 END AS "hidden"`,
+  hasTable: `SELECT CASE WHEN OBJECT_ID(?, N'U') IS NULL THEN 0 ELSE 1 END AS "there"`,
+};
+
+export const CATALOGUE: Readonly<Record<Dialect, CatalogueQueries>> = { postgres: POSTGRES, mssql: MSSQL };
