@@ -52,19 +52,19 @@ export function limitStatements(trx: Knex.Transaction, milliseconds: number): vo
 /**
  * The client for a configuration of tedious, which is dialled exactly as it stands: nothing of Knex's own settings,
  * defaults or connection strings has a say.
- * @param configuration undefined for a client that only compiles
+ * @param configure asked per connection, so that no object holds the password; undefined for a client that only compiles
  */
-export function mssqlClient(configuration?: ConnectionConfiguration): typeof Knex.Client {
+export function mssqlClient(configure?: () => ConnectionConfiguration): typeof Knex.Client {
   const Stock = load('knex/lib/dialects/mssql/index.js') as typeof Dialect;
   const SafeTransaction = transactionOf();
 
   return class MssqlClient extends Stock {
     override _generateConnection(): ConnectionConfiguration {
-      if (configuration === undefined) throw new TypeError('This client only compiles statements.');
-      return configuration;
+      if (configure === undefined) throw new TypeError('This client only compiles statements.');
+      return configure();
     }
 
-    override acquireRawConnection(): Promise<Connection> {
+    override async acquireRawConnection(): Promise<Connection> {
       return connect(new (this._driver().Connection)(this._generateConnection()));
     }
 

@@ -45,7 +45,7 @@ export const mssql: Engine = {
   clock: `SELECT ${CLOCK}`,
 
   connect(dial: Dial): Promise<Knex.Config> {
-    return Promise.resolve({ client: mssqlClient(configurationOf(dial)), connection: {} });
+    return Promise.resolve({ client: mssqlClient(() => configurationOf(dial)), connection: {} });
   },
 
   async identify(raw: unknown, dial: Dial): Promise<Answer> {
@@ -91,7 +91,7 @@ function configurationOf(dial: Dial): ConnectionConfiguration {
   const { user, password } = dial.login;
   return {
     server: address.server,
-    authentication: { type: 'default', options: { userName: user, password: password ?? '' } },
+    authentication: { type: 'default', options: { userName: user, password: (password ?? refusePassword)() } },
     options: {
       port: address.port,
       database: address.database,
@@ -111,6 +111,10 @@ function configurationOf(dial: Dial): ConnectionConfiguration {
       appName: 'canvas-host-toolkit',
     },
   };
+}
+
+function refusePassword(): never {
+  throw Object.assign(new Error('The server asks for a password and none is configured.'), { code: 'ELOGIN' });
 }
 
 function readCertificate(path: string): string {

@@ -204,13 +204,12 @@ function foreignKeyAbsent(dialect: Dialect, shape: ForeignKeyShape): string {
     AND COL_NAME(k.referenced_object_id, k.referenced_column_id) = N${literal(references.column)})`;
 }
 
-/** Adds the foreign key where none of that shape (trusted, cascading) is there. */
+/** Adds the foreign key where none of that shape (trusted, cascading) is there. New ones are checked unless told otherwise. */
 export async function addForeignKey(knex: Knex, shape: ForeignKeyShape): Promise<void> {
   const { references } = shape;
   const dialect = dialectOf(knex);
-  const check = dialect === 'mssql' ? 'WITH CHECK ' : '';
   await when(knex, foreignKeyAbsent(dialect, shape), [
-    `ALTER TABLE ${qualified(shape.table)} ${check}ADD CONSTRAINT ${name(shape.name)} FOREIGN KEY (${name(shape.column)}) ` +
+    `ALTER TABLE ${qualified(shape.table)} ADD CONSTRAINT ${name(shape.name)} FOREIGN KEY (${name(shape.column)}) ` +
       `REFERENCES ${qualified(references.table)} (${name(references.column)}) ON DELETE CASCADE`,
   ]);
 }

@@ -238,9 +238,9 @@ export function exercise(lane: Lane): void {
 
   test.serial(name('an identity behind its largest id is told as what it is'), async (t) => {
     await access(await lane.ready(t), async (open) => {
-      await provisionHere(open, { ksessionsId: 15 });
+      for (const ksessionsId of [15, 212]) await provisionHere(open, { ksessionsId });
       await execute(open, say.restartSessions);
-      const error = await t.throwsAsync(provisionHere(open, { ksessionsId: 212 }), { instanceOf: ToolkitError });
+      const error = await t.throwsAsync(provisionHere(open, { ksessionsId: 215 }), { instanceOf: ToolkitError });
       t.is(error.code, 'DATA_NOT_READY');
     });
   });

@@ -19,7 +19,7 @@ IF NOT EXISTS (
     AND f.referenced_object_id = OBJECT_ID(N'canvas.Sessions')
     AND COL_NAME(k.referenced_object_id, k.referenced_column_id) = N'SessionId')
 BEGIN
-  ALTER TABLE "canvas"."HostSessions" WITH CHECK ADD CONSTRAINT "FK_HostSessions_Sessions_SessionId" FOREIGN KEY ("SessionId") REFERENCES "canvas"."Sessions" ("SessionId") ON DELETE CASCADE;
+  ALTER TABLE "canvas"."HostSessions" ADD CONSTRAINT "FK_HostSessions_Sessions_SessionId" FOREIGN KEY ("SessionId") REFERENCES "canvas"."Sessions" ("SessionId") ON DELETE CASCADE;
 END
 GO
 

@@ -11,7 +11,7 @@ interface Phrases {
   readonly unprotectTrail: string;
   /** Puts an index that only looks alike in the place of the one that keeps a single live row. */
   readonly replaceOneActive: readonly string[];
-  /** Makes the identity of canvas.Sessions give out 1 again. */
+  /** Makes the identity of canvas.Sessions give out an id up to 2 again. */
   readonly restartSessions: string;
   /** Every identity and what it gave out last. */
   readonly identities: string;
@@ -51,7 +51,7 @@ export const PHRASES: Record<Dialect, Phrases> = {
       'DROP INDEX "UX_HostSessions_OneActive" ON canvas."HostSessions"',
       'CREATE UNIQUE INDEX alike ON canvas."HostSessions" ("SessionId", "HostSessionId") WHERE "IsActive" = 1',
     ],
-    restartSessions: `DBCC CHECKIDENT ('canvas.Sessions', RESEED, 0)`,
+    restartSessions: `DBCC CHECKIDENT ('canvas.Sessions', RESEED, 1)`,
     identities: `SELECT t.name, CAST(IDENT_CURRENT('canvas.' + t.name) AS varchar(40)) AS last_value FROM sys.tables t
       WHERE t.schema_id = SCHEMA_ID('canvas') AND IDENT_CURRENT('canvas.' + t.name) IS NOT NULL ORDER BY t.name`,
     // 33557097 stands for errors that Babelfish has no number for.
