@@ -1,10 +1,13 @@
 // For `npx knex`: the target comes from CANVAS_TARGET (else the default of targets.json), and what connects passes the
 // guard like every other command. `npm run migrate` does more; see lib/knex-command.ts.
 import { errorText } from './lib/cli/render';
+import { PACKAGE_ROOT } from './lib/config/settings';
 import { ToolkitError } from './lib/errors';
 import { knexCommandConfig } from './lib/knex-command';
 
 module.exports = async () => {
+  // `migrate:make` writes into ./migrations, wherever it was called.
+  process.chdir(PACKAGE_ROOT);
   try {
     return await knexCommandConfig(process.env);
   } catch (error) {

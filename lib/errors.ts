@@ -461,8 +461,57 @@ export const faults = {
     make(
       'MIGRATION_EDITED',
       `The migration ${name} comes late.`,
-      `It is older than ${newest}, which was applied already.`,
-      'Give the file a newer timestamp.',
+      `It is older than ${newest}, which was applied already: other databases ran them in the other order.`,
+      'Give the file a newer timestamp. If the order does not matter, run: npm run migrate -- --allow-late',
+    ),
+  migrationRenamed: (name: string, to: string) =>
+    make(
+      'MIGRATION_EDITED',
+      `The applied migration ${name} was renamed to ${to}.`,
+      'The content is the same, but the database knows it by its old name and would run it again.',
+      `Name the file ${name} again. Applied migrations are history.`,
+    ),
+  booksDiffer: (name: string) =>
+    make(
+      'MIGRATION_EDITED',
+      `The books of the database disagree about the migration ${name}.`,
+      'canvas.knex_migrations and canvas.MigrationLedger are written together, and only one of them has it.',
+      'Find out who changed one by hand and what of the migration is really there; then make both say so.',
+    ),
+  notAMigration: (file: string) =>
+    make(
+      'CONFIG',
+      `The file migrations/${file} would never run.`,
+      'A migration is named by 14 digits, an underscore, and letters, digits, _ or -, and ends in .ts or .js.',
+      'Rename it, or move it elsewhere.',
+    ),
+  migrationDoubled: (one: string, other: string) =>
+    make(
+      'CONFIG',
+      `Two migrations have the same timestamp: ${one} and ${other}.`,
+      'Their order would be an accident. A compiled .js beside its .ts does that too.',
+      'Give the newer one another timestamp, or remove the copy.',
+    ),
+  olderPending: (name: string, first: string) =>
+    make(
+      'MIGRATIONS_PENDING',
+      `The migration ${name} cannot be applied yet.`,
+      `${first} comes before it and is pending.`,
+      'Apply what is pending in order: npm run migrate',
+    ),
+  newerApplied: (name: string, last: string) =>
+    make(
+      'CONFLICT',
+      `The migration ${name} cannot be taken back yet.`,
+      `${last} was applied after it.`,
+      `Take back the newer ones first: npm run migrate:rollback -- --to NAME, where NAME is what shall stay.`,
+    ),
+  rollbackToUnknown: (name: string, applied: readonly string[]) =>
+    make(
+      'USAGE',
+      `${JSON.stringify(name)} is not an applied migration.`,
+      applied.length === 0 ? 'None was applied.' : `Applied: ${applied.join(', ')}.`,
+      '--to takes the name of what shall stay, without extension, or 0 for the state before the first. Nothing was done.',
     ),
   appliedMeanwhile: (name: string) =>
     make(
@@ -478,6 +527,20 @@ export const faults = {
       'The catalogue shows NULL for filters, defaults and triggers, so a fault could not be told from a lack of rights.',
       `Run, as an administrator: GRANT VIEW DEFINITION ON SCHEMA::${schema} TO the login.`,
     ),
+  revertedMeanwhile: (name: string) =>
+    make(
+      'CONFLICT',
+      `Another run took ${name} back meanwhile.`,
+      'What was read before the lock was taken is no longer so. Nothing was written by this run.',
+      'Run the command again.',
+    ),
+  withoutTransaction: (name: string) =>
+    make(
+      'USAGE',
+      `The migration ${name} was started outside a transaction.`,
+      'Migration, history and ledger stand or fall together here.',
+      'Leave --disable-transactions away. Nothing was done.',
+    ),
   migrationFailed: (name: string, cause: unknown) =>
     make(
       'DATA_NOT_READY',
@@ -485,6 +548,71 @@ export const faults = {
       serverMessage(cause),
       'Mend what the line above names, then run npm run migrate again.',
       { cause },
+    ),
+  rollbackFailed: (name: string, cause: unknown) =>
+    make(
+      'CONFLICT',
+      `The migration ${name} could not be taken back; the database is as it was before.`,
+      serverMessage(cause),
+      'Something may have been built on what it made. Remove that first, or leave the migration.',
+      { cause },
+    ),
+  /** @param findings one sentence each, with the ids */
+  dataNotReady: (name: string, target: string, findings: readonly string[]) =>
+    make(
+      'DATA_NOT_READY',
+      `The migration ${name} was not begun: rows stand in its way.`,
+      findings.join(' '),
+      `See what can be mended: npx zx scripts/consolidate.mjs --target ${target}`,
+    ),
+  /** @param differences one sentence each */
+  schemaUnsupported: (name: string, when: 'before' | 'after', differences: readonly string[]) =>
+    make(
+      'SCHEMA_UNSUPPORTED',
+      when === 'before'
+        ? `The migration ${name} was not begun: what stands in schema canvas is not what it can build on.`
+        : `The migration ${name} was undone: it did not lead to the schema it promises.`,
+      differences.join(' '),
+      'Change by hand what the line above names (rename an object that is in the way), then run npm run migrate again. ' +
+        'Tables where SessionId is INT or no identity are of another version of the application: out of scope.',
+    ),
+  nameTaken: (place: Place, code: string, cause: unknown) =>
+    make(
+      'SCHEMA_UNSUPPORTED',
+      'A name that is needed belongs to an object of another shape.',
+      `${whereIs(place)} failed with ${code}: ${serverMessage(cause)}`,
+      'Look at that object. If it is not used, drop it; else rename it. Then run npm run migrate again.',
+      { cause },
+    ),
+  unsupported: (place: Place, code: string, cause: unknown) =>
+    make(
+      'SCHEMA_UNSUPPORTED',
+      'A table is not as it must be.',
+      `${whereIs(place)} failed with ${code}: ${serverMessage(cause)}`,
+      'Tables without the identity they need are of another version of the application: out of scope.',
+      { cause },
+    ),
+  /** @param losses one phrase each, with the count */
+  rollbackLosesData: (name: string, losses: readonly string[]) =>
+    make(
+      'DATA_NOT_READY',
+      `The migration ${name} is not taken back: data would be lost.`,
+      `What it made holds ${losses.join('; ')}.`,
+      'Save those rows and remove them yourself if they are not needed, or leave the migration. Nothing was done.',
+    ),
+  rollbackTakesOther: (name: string, objects: readonly string[]) =>
+    make(
+      'CONFLICT',
+      `The migration ${name} is not taken back: more would go than it made.`,
+      `These were not made by it: ${objects.join(', ')}.`,
+      'Move them elsewhere first, or leave the migration. Nothing was done.',
+    ),
+  rollbackLeaves: (name: string, objects: readonly string[]) =>
+    make(
+      'CONFLICT',
+      `The migration ${name} is not taken back: its down leaves things behind.`,
+      `Made by it and still there: ${objects.join(', ')}.`,
+      'Mend its down. Nothing was done.',
     ),
   seedRefused: (environment: string) =>
     make(

@@ -1,6 +1,6 @@
 /**
- * The `knex` command through the same guard, history, ledger and lock. What only `npm run migrate` gives: the check
- * of edited, missing and late files before anything runs.
+ * The `knex` command through the same guard, history, ledger and lock: `migrate:make`, `list`, `latest`, `rollback`.
+ * docs/migrations.md says what only `npm run migrate` gives.
  */
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -8,14 +8,15 @@ import type { Knex } from 'knex';
 import { requireTarget, withOpenTarget } from './access';
 import { readLogins } from './config/credentials';
 import { PACKAGE_ROOT, readSettings } from './config/settings';
-import { engineOf, knexConfigFor } from './engines/database';
+import { engineOf, knexConfigFor, Reader, withTransaction, Writer, type Database } from './engines/database';
 import type { Engine } from './engines/engine';
 import { faults } from './errors';
 import { assertUnmoved, type Permit } from './guard/guard';
+import { applyMigration, revertMigration } from './migrations/apply';
 import { requirePermit } from './migrations/enrol';
-import { loadMigration, readMigrations, type MigrationFile } from './migrations/files';
-import { HISTORY_TABLE, isInLedger } from './migrations/ledger';
-import { applyAndRecord, MIGRATION_LOCK } from './migrations/run';
+import { readMigrations, type MigrationFile } from './migrations/files';
+import { HISTORY_TABLE, isLockRowFree, readLedger, resetLockRow } from './migrations/ledger';
+import { MIGRATION_LOCK, requireLast, requireNext } from './migrations/run';
 import { SCHEMA } from './migrations/sql';
 
 const WAIT_MS = 30_000;
@@ -29,19 +30,33 @@ export async function knexCommandConfig(env: NodeJS.ProcessEnv): Promise<Knex.Co
   const target = requireTarget(settings);
   const purpose = 'migrate';
   const quiet = { onOpen: () => undefined, onNotice: () => undefined };
-  const permit = await withOpenTarget({ settings, purpose, waitMs: WAIT_MS, ...quiet }, requirePermit);
+  const permit = await withOpenTarget({ settings, purpose, waitMs: WAIT_MS, ...quiet }, prepare);
   const request = { target, logins: readLogins(settings, target, purpose), waitMs: WAIT_MS };
   return {
     ...(await knexConfigFor(request, permit)),
     migrations: {
-      // No directory and no extension: with either, Knex falls back to its own source and names.
+      // No directory: with one, Knex falls back to its own source and names.
       schemaName: SCHEMA,
       tableName: HISTORY_TABLE,
       migrationSource: migrationSource(permit, engineOf(target), request.waitMs),
+      stub: STUB,
+      extension: 'ts',
     },
     seeds: { directory: join(PACKAGE_ROOT, 'seeds'), extension: 'ts' },
     userParams: { engine: target.engine, environment: target.environment },
   };
+}
+
+/** What `migrate:make` begins with: our helpers, and a shape to be filled in. */
+const STUB = join(PACKAGE_ROOT, 'lib', 'migrations', 'migration.stub');
+
+/** The Permit; and Knex's lock row, which a killed command leaves locked, is put right (see `resetLockRow`). */
+async function prepare(database: Database): Promise<Permit> {
+  const permit = await requirePermit(database);
+  if (!(await isLockRowFree(database.canvas))) {
+    await withTransaction(database, permit, MIGRATION_LOCK, resetLockRow);
+  }
+  return permit;
 }
 
 /** Names without extension, as the runner records them; each migration asserts the database and takes the lock. */
@@ -49,16 +64,29 @@ function migrationSource(permit: Permit, engine: Engine, waitMs: number): Knex.M
   return {
     getMigrations: () => Promise.resolve(readMigrations()),
     getMigrationName: ({ name }) => name,
-    getMigration: (file) => Promise.resolve({ up: (trx) => up(trx, file), down: (trx) => loadMigration(file).down(trx) }),
+    getMigration: (file) => Promise.resolve({ up: (knex) => up(knex, file), down: (knex) => down(knex, file) }),
   };
 
-  async function up(knex: Knex, file: MigrationFile): Promise<void> {
+  /** Knex read its lists before it had any lock; they are read again under it. */
+  async function up(knex: Knex, { name }: MigrationFile): Promise<void> {
+    const writer = await writerIn(knex, name);
+    const file = requireNext(readMigrations(), await readLedger(writer), name);
+    await applyMigration({ engine, writer }, file, userInfo().username);
+  }
+
+  async function down(knex: Knex, { name }: MigrationFile): Promise<void> {
+    const writer = await writerIn(knex, name);
+    const step = requireLast(readMigrations(), await readLedger(writer), name);
+    await revertMigration({ engine, writer }, step);
+  }
+
+  async function writerIn(knex: Knex, name: string): Promise<Writer> {
+    // With --disable-transactions there is none to hold the lock.
+    if (knex.isTransaction !== true) throw faults.withoutTransaction(name);
     const trx = knex as Knex.Transaction;
     const { identity, now } = await engine.beginWriting(trx, permit.identity, { name: MIGRATION_LOCK, waitMs });
     assertUnmoved(permit, identity);
-    // Knex read its pending list before it had any lock.
-    if (await isInLedger(trx, file.name)) throw faults.appliedMeanwhile(file.name);
-    await engine.prepareSchemaChange(trx);
-    await applyAndRecord(trx, file, { actor: userInfo().username, now });
+    const admission = { target: permit.target, role: 'canvas' as const, identity };
+    return new Writer(trx, permit, new Reader(trx, admission, engine.dialect), now);
   }
 }

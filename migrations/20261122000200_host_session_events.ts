@@ -1,5 +1,7 @@
 import type { Knex } from 'knex';
-import { createIndex, createTable, makeAppendOnly, refuseRollback, typesFor } from '../lib/migrations/sql';
+import type { ExpectedSchema } from '../lib/migrations/schema';
+import { createIndex, createTable, makeAppendOnly, typesFor } from '../lib/migrations/sql';
+import { dropRefusal, dropTable } from '../lib/migrations/undo';
 
 /**
  * The trail of every credential. No foreign keys: the application may delete a session, and its trail stays.
@@ -42,4 +44,37 @@ export async function up(knex: Knex): Promise<void> {
   await makeAppendOnly(knex, 'HostSessionEvents');
 }
 
-export const down = refuseRollback;
+export async function down(knex: Knex): Promise<void> {
+  await dropTable(knex, 'HostSessionEvents');
+  await dropRefusal(knex, 'HostSessionEvents');
+}
+
+export const shape: ExpectedSchema = {
+  HostSessionEvents: {
+    columns: {
+      EventId: { type: 'bigint', nullable: false, identity: true },
+      OperationId: { type: 'uuid', nullable: false },
+      HostSessionId: { type: 'bigint', nullable: false },
+      SessionId: { type: 'bigint', nullable: false },
+      KSessionsId: { type: 'bigint', nullable: true },
+      Sequence: { type: 'integer', nullable: false },
+      Action: { type: 'text(20)', nullable: false },
+      Actor: { type: 'text(128)', nullable: false },
+      Reason: { type: 'text(1000)', nullable: true },
+      OldFingerprint: { type: 'exact(16)', nullable: true },
+      NewFingerprint: { type: 'exact(16)', nullable: true },
+      ExpiresAt: { type: 'instant', nullable: true },
+      OccurredAt: { type: 'instant', nullable: false },
+      HashKeyId: { type: 'exact(16)', nullable: false },
+      PreviousHash: { type: 'exact(44)', nullable: true },
+      EventHash: { type: 'exact(44)', nullable: false },
+    },
+    primaryKey: ['EventId'],
+    indexes: [
+      { columns: ['HostSessionId', 'Sequence'], unique: true },
+      { columns: ['OperationId', 'HostSessionId', 'Action'], unique: true },
+    ],
+    foreignKeys: [],
+    appendOnly: true,
+  },
+};

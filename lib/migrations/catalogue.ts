@@ -103,6 +103,10 @@ const POSTGRES: CatalogueQueries = {
         JOIN pg_catalog.pg_class r ON r.oid = t.tgrelid
         WHERE r.relnamespace = ${NAMESPACE} AND NOT t.tgisinternal
       UNION ALL
+      SELECT 'identity', c.relname || '.' || a.attname FROM pg_catalog.pg_attribute a
+        JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+        WHERE c.relnamespace = ${NAMESPACE} AND c.relkind IN ('r', 'p') AND a.attidentity = 'a'
+      UNION ALL
       SELECT 'function', p.proname FROM pg_catalog.pg_proc p WHERE p.pronamespace = ${NAMESPACE}
     ) AS objects ORDER BY 1`,
   visibility: 'SELECT false AS "hidden"',

@@ -4,11 +4,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Knex } from 'knex';
 import { PACKAGE_ROOT } from '../config/settings';
+import { faults } from '../errors';
+import type { Preflight } from './preflight';
+import type { ExpectedSchema } from './schema';
 
 export const MIGRATIONS_FOLDER = join(PACKAGE_ROOT, 'migrations');
 
-/** Timestamp, then words; declaration files and source maps beside them are not migrations. */
-const MIGRATION_FILE = /^(\d{14}_[a-z0-9_]+)\.[tj]s$/;
+/** What Node or Knex would run. Everything else in the folder (notes, source maps) is not looked at. */
+const CODE = /\.[cm]?[tj]s$/;
+/** What a compiler leaves beside its output. */
+const DECLARATION = /\.d\.[cm]?ts$/;
+/** Timestamp, then words. */
+const MIGRATION_FILE = /^((\d{14})_[A-Za-z0-9_-]+)\.[tj]s$/;
 
 export interface MigrationFile {
   /** Without extension: .ts and .js are the same migration. */
@@ -18,22 +25,34 @@ export interface MigrationFile {
   readonly checksum: string;
 }
 
-/** A loaded migration: Knex's own contract. */
+/** A loaded migration: Knex's own contract, and what this toolkit asks beside it. */
 export interface Migration {
   up(knex: Knex): Promise<void>;
   down(knex: Knex): Promise<void>;
+  /** What must be there afterwards, of the tables it touches. */
+  readonly shape?: ExpectedSchema;
+  /** Rows that would break a constraint it adds. */
+  readonly preflight?: readonly Preflight[];
 }
 
-/** All migrations of a folder, oldest first. */
+/**
+ * All migrations of a folder, oldest first.
+ * @throws ToolkitError CONFIG for code that is no migration by its name (nobody would ever run it: I-16), and for two
+ *   files with one timestamp (their order would be an accident)
+ */
 export function readMigrations(folder = MIGRATIONS_FOLDER): MigrationFile[] {
-  return readdirSync(folder)
-    .flatMap((file) => {
-      const match = MIGRATION_FILE.exec(file);
-      if (match?.[1] === undefined) return [];
-      const path = join(folder, file);
-      return [{ name: match[1], path, checksum: checksumOf(readFileSync(path, 'utf8')) }];
-    })
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const names = readdirSync(folder).filter((file) => CODE.test(file) && !DECLARATION.test(file));
+  const seen = new Map<string, string>();
+  const files = names.map((file) => {
+    const [, name, timestamp] = MIGRATION_FILE.exec(file) ?? [];
+    if (name === undefined || timestamp === undefined) throw faults.notAMigration(file);
+    const other = seen.get(timestamp);
+    if (other !== undefined) throw faults.migrationDoubled(other, file);
+    seen.set(timestamp, file);
+    const path = join(folder, file);
+    return { name, path, checksum: checksumOf(readFileSync(path, 'utf8')) };
+  });
+  return files.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function checksumOf(source: string): string {

@@ -1,25 +1,44 @@
 /** What the database says was applied: Knex's history, and the ledger with checksums beside it. */
 import type { Knex } from 'knex';
 import type { Reader, Writer } from '../engines/database';
-import { createSchema, createTable, SCHEMA, typesFor } from './sql';
+import { dateOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
+import { createSchema, createTable, insertFirstRow, SCHEMA, typesFor } from './sql';
 
 export const HISTORY_TABLE = 'knex_migrations';
 export const LOCK_TABLE = 'knex_migrations_lock';
-const LEDGER_TABLE = 'MigrationLedger';
+export const LEDGER_TABLE = 'MigrationLedger';
 
-export interface Applied {
-  readonly name: string;
-  readonly checksum: string;
+/** Objects of schema canvas by kind and name (`index HostSessions.UX_HostSessions_OneActive`). */
+export interface Objects {
+  /** Those a migration made: all that a rollback may take away. */
+  readonly made: readonly string[];
+  /** Those of its shape that stood there before it. */
+  readonly found: readonly string[];
 }
 
-/** What a ledger row records beside the file's name and checksum. */
-export interface LedgerRecord extends Applied {
+/** One applied migration, as ledger and history have it. */
+export interface Applied {
+  readonly name: string;
+  /** Undefined where only Knex's history knows it. */
+  readonly checksum: string | undefined;
+  /** Undefined where only the ledger knows it. */
+  readonly batch: number | undefined;
+  readonly appliedAt: Date | undefined;
+  readonly appliedBy: string | undefined;
+  readonly durationMs: number | undefined;
+  readonly toolVersion: string | undefined;
+  readonly objects: Objects;
+}
+
+/** What a ledger row records. */
+export interface LedgerRecord {
+  readonly name: string;
+  readonly checksum: string;
   readonly appliedAt: Date;
   readonly durationMs: number;
   readonly appliedBy: string;
   readonly toolVersion: string;
-  /** Names of the objects this migration made. */
-  readonly made: readonly string[];
+  readonly objects: Objects;
 }
 
 /** The tables that enrolment makes: bookkeeping, in the schema they keep the books of. */
@@ -37,6 +56,8 @@ export async function createBookkeeping(knex: Knex): Promise<void> {
     table.increments('index');
     table.integer('is_locked');
   });
+  // Two rows, as two first runs of Knex make them, would lock it for ever.
+  await insertFirstRow(knex, LOCK_TABLE, 'is_locked', 0);
   await createTable(knex, LEDGER_TABLE, (table) => {
     table.specificType('Name', type.exact(200)).notNullable();
     table.specificType('Checksum', type.exact(64)).notNullable();
@@ -44,27 +65,42 @@ export async function createBookkeeping(knex: Knex): Promise<void> {
     table.specificType('DurationMs', type.integer).notNullable();
     table.specificType('AppliedBy', type.text(128)).notNullable();
     table.specificType('ToolVersion', type.text(20)).notNullable();
-    table.specificType('Objects', type.text(4000)).notNullable();
+    table.specificType('Objects', type.long).notNullable();
     table.primary(['Name'], { constraintName: 'PK_MigrationLedger' });
   });
 }
 
-/** What was applied, oldest first. */
+/**
+ * What was applied, first to last: history joined with the ledger, so that a row of which the other knows nothing shows.
+ * A database that was never enrolled has neither: nothing was applied.
+ */
 export async function readLedger(reader: Reader): Promise<Applied[]> {
-  const rows = await reader.from(SCHEMA, LEDGER_TABLE).select('Name', 'Checksum').orderBy('Name');
-  return rows.map((row) => ({ name: String(row['Name']), checksum: String(row['Checksum']) }));
+  const ledger = await reader.from(SCHEMA, LEDGER_TABLE).select(...LEDGER_COLUMNS);
+  const history = await reader.from(SCHEMA, HISTORY_TABLE).select('name', 'batch').orderBy('id');
+  const records = new Map(ledger.map((row) => [textOf(row, 'Name'), row]));
+  const batches = new Map(history.map((row) => [textOf(row, 'name'), numberOf(row, 'batch', 0)]));
+  const unrecorded = [...records.keys()].filter((name) => !batches.has(name)).sort();
+  return [...batches.keys(), ...unrecorded].map((name) => toApplied(name, records.get(name), batches.get(name)));
 }
 
-/** @returns whether a migration was applied already */
-export async function isInLedger(trx: Knex, name: string): Promise<boolean> {
-  const rows: unknown[] = await trx.withSchema(SCHEMA).from(LEDGER_TABLE).select('Name').where({ Name: name });
-  return rows.length > 0;
+const LEDGER_COLUMNS = ['Name', 'Checksum', 'AppliedAt', 'DurationMs', 'AppliedBy', 'ToolVersion', 'Objects'];
+
+function toApplied(name: string, row: Row | undefined, batch: number | undefined): Applied {
+  return {
+    name,
+    batch,
+    checksum: row && textOf(row, 'Checksum'),
+    appliedAt: row && dateOf(row, 'AppliedAt'),
+    appliedBy: row && textOf(row, 'AppliedBy'),
+    durationMs: row && numberOf(row, 'DurationMs', 0),
+    toolVersion: row && textOf(row, 'ToolVersion'),
+    objects: row === undefined ? { made: [], found: [] } : (JSON.parse(textOrNull(row, 'Objects') ?? '') as Objects),
+  };
 }
 
 /** The number of the batch a new run begins. */
-export async function nextBatch(reader: Reader): Promise<number> {
-  const rows = await reader.from(SCHEMA, HISTORY_TABLE).select('batch').orderBy('batch', 'desc').limit(1);
-  return Number(rows[0]?.['batch'] ?? 0) + 1;
+export function nextBatch(applied: readonly Applied[]): number {
+  return Math.max(0, ...applied.map(({ batch }) => batch ?? 0)) + 1;
 }
 
 /** Records one migration in Knex's history, in the transaction that applied it. */
@@ -73,14 +109,36 @@ export async function recordHistory(writer: Writer, name: string, batch: number)
 }
 
 /** Records one migration in the ledger, in the transaction that applied it. */
-export async function recordInLedger(trx: Knex, record: LedgerRecord): Promise<void> {
-  await trx.withSchema(SCHEMA).table(LEDGER_TABLE).insert({
+export async function recordInLedger(writer: Writer, record: LedgerRecord): Promise<void> {
+  await writer.table(LEDGER_TABLE).insert({
     Name: record.name,
     Checksum: record.checksum,
     AppliedAt: record.appliedAt,
     DurationMs: record.durationMs,
     AppliedBy: record.appliedBy,
     ToolVersion: record.toolVersion,
-    Objects: JSON.stringify({ made: record.made }),
+    Objects: JSON.stringify(record.objects),
   });
+}
+
+/** Strikes one migration out of both books, in the transaction that took it back. */
+export async function strikeOut(writer: Writer, name: string): Promise<void> {
+  await writer.table(LEDGER_TABLE).where({ Name: name }).delete();
+  await writer.table(HISTORY_TABLE).where({ name }).delete();
+}
+
+/**
+ * Knex's own lock is a row, which stays locked when its owner is killed, and two rows lock it for ever. Here it guards
+ * nothing: every migration, whoever runs it, is applied under a lock that ends with its transaction. So the row is
+ * simply put right.
+ */
+export async function resetLockRow(writer: Writer): Promise<void> {
+  await writer.table(LOCK_TABLE).delete();
+  await writer.table(LOCK_TABLE).insert({ is_locked: 0 });
+}
+
+/** @returns whether Knex's lock row is as it should be between runs */
+export async function isLockRowFree(reader: Reader): Promise<boolean> {
+  const rows = await reader.from(SCHEMA, LOCK_TABLE).select('is_locked');
+  return rows.length === 1 && numberOf(rows[0], 'is_locked', 1) === 0;
 }

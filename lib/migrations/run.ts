@@ -1,25 +1,32 @@
 /**
- * The runner: each migration in one transaction with its history and ledger rows. The pending list is read under a
+ * The runner: each migration in one transaction with its history and ledger rows. What is to be done is read under a
  * lock that ends with the transaction, so that nothing can stay locked and a killed run is simply continued.
  */
-import type { Knex } from 'knex';
-import { packageVersion } from '../config/settings';
 import { explain, withTransaction, type Database, type Reader, type Writer } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
 import type { Permit } from '../guard/guard';
-import { loadMigration, MIGRATIONS_FOLDER, readMigrations, type MigrationFile } from './files';
-import { nextBatch, readLedger, recordHistory, recordInLedger } from './ledger';
-import { planLatest } from './plan';
-import { listObjects } from './schema';
+import { applyMigration, revertMigration, type AppliedStep } from './apply';
+import { MIGRATIONS_FOLDER, readMigrations, type MigrationFile } from './files';
+import { nextBatch, readLedger, recordHistory, type Applied } from './ledger';
+import { findLosses } from './losses';
+import { planLatest, planRollback, type RollbackStep } from './plan';
+import { readSchema } from './schema';
 
 /** Every runner takes this lock, the `knex` command too. */
 export const MIGRATION_LOCK = 'migrate';
 
+/** How often a migration that takes long says that it is alive. */
+const SIGN_OF_LIFE_MS = 10_000;
+
 export interface RunRequest {
-  readonly folder?: string;
+  readonly folder?: string | undefined;
   readonly actor: string;
+  /** Whether a file older than an applied one may run. */
+  readonly allowLate?: boolean;
   /** Told after each migration was committed. */
   readonly onApplied?: (name: string, durationMs: number) => void;
+  /** Told every 10 s while one is at work. */
+  readonly onAlive?: (name: string, seconds: number) => void;
 }
 
 /** Names of the migrations still to apply. Creates nothing and needs no write permission. */
@@ -30,63 +37,157 @@ export async function pendingMigrations(reader: Reader, folder = MIGRATIONS_FOLD
 /**
  * Applies what is pending. Runners at the same time take turns; each migration is applied once.
  * @returns the names this run applied
- * @throws ToolkitError MIGRATION_EDITED, DATA_NOT_READY, LOCKED and the guard's
+ * @throws ToolkitError MIGRATION_EDITED, DATA_NOT_READY, SCHEMA_UNSUPPORTED, LOCKED and the guard's
  */
 export async function migrateLatest(database: Database, permit: Permit, request: RunRequest): Promise<string[]> {
-  const applied: string[] = [];
+  const files = readMigrations(request.folder);
+  const plan = (applied: readonly Applied[]) => planLatest(files, applied, request.allowLate);
+  const done: string[] = [];
+  let left = plan(await readLedger(database.canvas)).length;
   let batch: number | undefined;
-  for (;;) {
+  while (left > 0) {
     const step = await withTransaction(database, permit, MIGRATION_LOCK, async (writer) => {
-      const [next] = planLatest(readMigrations(request.folder), await readLedger(writer));
+      const applied = await readLedger(writer);
+      const [next, ...rest] = plan(applied);
+      left = rest.length;
       if (next === undefined) return undefined;
-      batch ??= await nextBatch(writer);
-      const durationMs = await applyOne(database, writer, next, request.actor);
-      await recordHistory(writer, next.name, batch);
-      return { name: next.name, durationMs };
+      batch ??= nextBatch(applied);
+      return applyNext(database, writer, next, batch, request);
     });
-    if (step === undefined) return applied;
-    applied.push(step.name);
+    if (step === undefined) break;
+    done.push(step.name);
     request.onApplied?.(step.name, step.durationMs);
+  }
+  return done;
+}
+
+async function applyNext(
+  database: Database,
+  writer: Writer,
+  file: MigrationFile,
+  batch: number,
+  request: RunRequest,
+): Promise<AppliedStep> {
+  const { engine } = database;
+  const apply = () => applyMigration({ engine, writer }, file, request.actor);
+  const step = await showingLife(file.name, request.onAlive, apply).catch((error: unknown) => {
+    throw inMigration(database, faults.migrationFailed, file.name, error);
+  });
+  await recordHistory(writer, file.name, batch);
+  return step;
+}
+
+async function showingLife<T>(name: string, tell: RunRequest['onAlive'], work: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  const timer = setInterval(() => tell?.(name, Math.round((performance.now() - start) / 1000)), SIGN_OF_LIFE_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
   }
 }
 
-async function applyOne(database: Database, writer: Writer, file: MigrationFile, actor: string): Promise<number> {
-  await database.engine.prepareSchemaChange(writer.sql);
-  return applyAndRecord(writer.sql, file, { actor, now: writer.now }).catch((error: unknown) => {
-    throw inMigration(file.name, explain(database, error));
-  });
+/** A time-out or a lost connection says so itself; everything else is about the data or the schema. */
+function inMigration(
+  database: Database,
+  fault: (name: string, cause: unknown) => ToolkitError,
+  name: string,
+  error: unknown,
+): unknown {
+  const known = explain(database, error);
+  if (known instanceof ToolkitError && known.cause === undefined) return known;
+  if (known instanceof ToolkitError && known.code !== 'CONFLICT') return known;
+  return fault(name, known instanceof ToolkitError ? known.cause : known);
+}
+
+/** Thrown to roll a rehearsal back. */
+class RehearsalOver extends Error {
+  override readonly name = 'RehearsalOver';
 }
 
 /**
- * Runs one migration and records it in the ledger, in the transaction it is given. The `knex` command comes here
- * too: the ledger does not depend on who ran.
- * @returns how long the migration took, in milliseconds
+ * Applies what is pending in one transaction, and rolls it back: the real thing, with its locks, while it runs. Only
+ * numbers that identities gave out stay used.
+ * @throws ToolkitError as `migrateLatest`
  */
-export async function applyAndRecord(
-  trx: Knex,
-  file: MigrationFile,
-  { actor, now }: { readonly actor: string; readonly now: Date },
-): Promise<number> {
-  const before = await listObjects(trx);
-  const start = performance.now();
-  await loadMigration(file).up(trx);
-  const durationMs = Math.round(performance.now() - start);
-  const made = [...(await listObjects(trx))].filter((object) => !before.has(object)).sort();
-  await recordInLedger(trx, {
-    name: file.name,
-    checksum: file.checksum,
-    appliedAt: now,
-    durationMs,
-    appliedBy: actor,
-    toolVersion: packageVersion(),
-    made,
+export async function rehearse(database: Database, permit: Permit, request: RunRequest): Promise<AppliedStep[]> {
+  const files = readMigrations(request.folder);
+  const steps: AppliedStep[] = [];
+  await withTransaction(database, permit, MIGRATION_LOCK, async (writer) => {
+    const applied = await readLedger(writer);
+    for (const file of planLatest(files, applied, request.allowLate)) {
+      steps.push(await applyNext(database, writer, file, nextBatch(applied), request));
+    }
+    throw new RehearsalOver();
+  }).catch((error: unknown) => {
+    if (!(error instanceof RehearsalOver)) throw error;
   });
-  return durationMs;
+  return steps;
 }
 
-/** A time-out or a lost connection says so itself; everything else is about the data or the schema. */
-function inMigration(name: string, error: unknown): unknown {
-  if (error instanceof ToolkitError && error.code !== 'CONFLICT') return error;
-  const cause = error instanceof ToolkitError ? error.cause : error;
-  return faults.migrationFailed(name, cause);
+/** What a rollback is asked for. */
+export interface RollbackRequest {
+  readonly folder?: string;
+  /** What stays, by its name; `0` is nothing; undefined is everything before the last batch. */
+  readonly to: string | undefined;
+  /** Told after each migration was taken back for good. */
+  readonly onReverted?: (name: string) => void;
+}
+
+/**
+ * Takes migrations back, the last one first. Whether data would be lost is asked of all of them before the first is
+ * touched, and again of each under a lock on its tables.
+ * @returns the names this run took back
+ * @throws ToolkitError DATA_NOT_READY, CONFLICT, MIGRATION_EDITED, USAGE, LOCKED and the guard's
+ */
+export async function rollback(database: Database, permit: Permit, request: RollbackRequest): Promise<string[]> {
+  const files = readMigrations(request.folder);
+  const steps = planRollback(files, await readLedger(database.canvas), request.to);
+  await assertNothingLost(database.canvas, steps);
+  for (const step of steps) {
+    await withTransaction(database, permit, MIGRATION_LOCK, (writer) => revertLast(database, writer, files, step));
+    request.onReverted?.(step.file.name);
+  }
+  return steps.map(({ file }) => file.name);
+}
+
+async function assertNothingLost(reader: Reader, steps: readonly RollbackStep[]): Promise<void> {
+  if (steps.length === 0) return;
+  const { objects } = await readSchema(reader);
+  for (const { file, applied } of steps) {
+    const losses = await findLosses(reader, applied.objects.made, objects);
+    if (losses.length > 0) throw faults.rollbackLosesData(file.name, losses);
+  }
+}
+
+async function revertLast(
+  database: Database,
+  writer: Writer,
+  files: readonly MigrationFile[],
+  { file }: RollbackStep,
+): Promise<void> {
+  const step = requireLast(files, await readLedger(writer), file.name);
+  await revertMigration({ engine: database.engine, writer }, step).catch((error: unknown) => {
+    throw inMigration(database, faults.rollbackFailed, file.name, error);
+  });
+}
+
+/** The last applied migration, if it is the one that is meant. @throws ToolkitError CONFLICT where it is another */
+export function requireLast(files: readonly MigrationFile[], applied: readonly Applied[], name: string): RollbackStep {
+  if (!applied.some((one) => one.name === name)) throw faults.revertedMeanwhile(name);
+  const last = applied.at(-1);
+  if (last !== undefined && last.name !== name) throw faults.newerApplied(name, last.name);
+  const [step] = planRollback(files, applied, applied.at(-2)?.name ?? '0');
+  if (step === undefined) throw faults.revertedMeanwhile(name);
+  return step;
+}
+
+/** The first pending migration, if it is the one that is meant. @throws ToolkitError CONFLICT, MIGRATIONS_PENDING */
+export function requireNext(files: readonly MigrationFile[], applied: readonly Applied[], name: string): MigrationFile {
+  const pending = planLatest(files, applied);
+  const file = pending.find((one) => one.name === name);
+  const [first] = pending;
+  if (file === undefined || first === undefined) throw faults.appliedMeanwhile(name);
+  if (first.name !== name) throw faults.olderPending(name, first.name);
+  return file;
 }

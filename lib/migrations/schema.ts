@@ -103,7 +103,7 @@ export interface LiveTable extends TableShape {
 /** The schema as the database has it. */
 export interface LiveSchema {
   readonly tables: Readonly<Record<string, LiveTable>>;
-  /** `table T`, `column T.C`, `index T.I`, `constraint T.N`, `trigger T.N`, `function F`. */
+  /** `table T`, `column T.C`, `identity T.C` (ids by the database only), `index T.I`, `constraint T.N`, `trigger T.N`, `function F`. */
   readonly objects: ReadonlySet<string>;
 }
 

@@ -24,6 +24,8 @@ interface Types {
   text(length: number): string;
   /** Compared byte by byte: a case-insensitive collation must not make two hashes equal. */
   exact(length: number): string;
+  /** Text without a bound. */
+  readonly long: string;
 }
 
 const TYPES: Record<Dialect, Types> = {
@@ -37,6 +39,7 @@ const TYPES: Record<Dialect, Types> = {
     bigint: 'bigint',
     text: (length) => `varchar(${length})`,
     exact: (length) => `varchar(${length}) COLLATE "C"`,
+    long: 'text',
   },
   mssql: {
     identity: 'bigint IDENTITY(1,1)',
@@ -48,6 +51,7 @@ const TYPES: Record<Dialect, Types> = {
     bigint: 'bigint',
     text: (length) => `nvarchar(${length})`,
     exact: (length) => `nvarchar(${length}) COLLATE Latin1_General_100_BIN2`,
+    long: 'nvarchar(max)',
   },
 };
 
@@ -61,15 +65,31 @@ export function typesFor(knex: Knex): Types {
   return TYPES[dialectOf(knex)];
 }
 
-const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
+/** A text as the dialect writes it. */
+export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
-/** Both engines read double quotes as an identifier (SQL Server: QUOTED_IDENTIFIER ON, the driver's default). */
-const name = (identifier: string) => `"${identifier.replaceAll('"', '""')}"`;
-const qualified = (table: string) => `${name(SCHEMA)}.${name(table)}`;
-const list = (columns: readonly string[]) => columns.map(name).join(', ');
+/** How a dialect writes names: as Knex does for it. */
+const QUOTE: Record<Dialect, (identifier: string) => string> = {
+  postgres: (identifier) => `"${identifier.replaceAll('"', '""')}"`,
+  mssql: (identifier) => `[${identifier.replaceAll(']', ']]')}]`,
+};
+
+/** Names of one dialect, quoted. */
+export function namesFor(dialect: Dialect) {
+  const name = QUOTE[dialect];
+  return {
+    name,
+    table: (table: string) => `${name(SCHEMA)}.${name(table)}`,
+    list: (columns: readonly string[]) => columns.map(name).join(', '),
+  };
+}
+
+/** A table of schema canvas as a text that the server's own functions take (OBJECT_ID, regclass). */
+const tableText = (dialect: Dialect, table: string) =>
+  dialect === 'postgres' ? literal(namesFor(dialect).table(table)) : `N${literal(`${SCHEMA}.${table}`)}`;
 
 /** Sends one statement that does something only where the condition holds. */
-async function when(knex: Knex, condition: string, statements: readonly string[]): Promise<void> {
+export async function when(knex: Knex, condition: string, statements: readonly string[]): Promise<void> {
   const body = statements.map((statement) => `  ${statement.trim().replaceAll('\n', '\n  ')};`).join('\n');
   const text =
     dialectOf(knex) === 'postgres'
@@ -81,17 +101,17 @@ async function when(knex: Knex, condition: string, statements: readonly string[]
 /** Makes schema canvas where it is absent. */
 export async function createSchema(knex: Knex): Promise<void> {
   if (dialectOf(knex) === 'postgres') {
-    await when(knex, `to_regnamespace(${literal(SCHEMA)}) IS NULL`, [`CREATE SCHEMA ${name(SCHEMA)}`]);
+    await when(knex, `to_regnamespace(${literal(SCHEMA)}) IS NULL`, [`CREATE SCHEMA "${SCHEMA}"`]);
   } else {
     // CREATE SCHEMA must be alone in its batch.
-    await when(knex, `SCHEMA_ID(N${literal(SCHEMA)}) IS NULL`, [`EXEC (N'CREATE SCHEMA ${name(SCHEMA)}')`]);
+    await when(knex, `SCHEMA_ID(N${literal(SCHEMA)}) IS NULL`, [`EXEC (N'CREATE SCHEMA [${SCHEMA}]')`]);
   }
 }
 
 function tableAbsent(dialect: Dialect, table: string): string {
   return dialect === 'postgres'
-    ? `to_regclass(${literal(qualified(table))}) IS NULL`
-    : `OBJECT_ID(N${literal(`${SCHEMA}.${table}`)}, N'U') IS NULL`;
+    ? `to_regclass(${tableText(dialect, table)}) IS NULL`
+    : `OBJECT_ID(${tableText(dialect, table)}, N'U') IS NULL`;
 }
 
 /** Makes a table of schema canvas where it is absent; `build` is a Knex table builder. */
@@ -101,17 +121,42 @@ export async function createTable(
   build: (table: Knex.CreateTableBuilder) => void,
 ): Promise<void> {
   const statements = knex.schema.withSchema(SCHEMA).createTable(table, build).toSQL() as unknown as { sql: string }[];
-  await when(knex, tableAbsent(dialectOf(knex), table), statements.map(({ sql }) => sql));
+  await when(knex, tableAbsent(dialectOf(knex), table), statements.map(({ sql }) => onePerLine(sql)));
+}
+
+/** Knex writes a table in one line; people review these. Only commas between columns end a line. */
+function onePerLine(sql: string): string {
+  let depth = 0;
+  const lines = sql.replace(/'(?:[^']|'')*'|[(),] ?/g, (part) => {
+    if (part.startsWith("'")) return part;
+    if (part.startsWith('(')) depth += 1;
+    if (part.startsWith(')')) depth -= 1;
+    if (part.startsWith('(') && depth === 1) return '(\n  ';
+    if (part.startsWith(')') && depth === 0) return '\n)';
+    return part.startsWith(',') && depth === 1 ? ',\n  ' : part;
+  });
+  return lines.trimEnd();
+}
+
+/** Puts a first row into a table that has none. */
+export async function insertFirstRow(knex: Knex, table: string, column: string, value: number): Promise<void> {
+  const { name, table: qualified } = namesFor(dialectOf(knex));
+  await when(knex, `NOT EXISTS (SELECT 1 FROM ${qualified(table)})`, [
+    `INSERT INTO ${qualified(table)} (${name(column)}) VALUES (${value})`,
+  ]);
 }
 
 /** Adds a column where it is absent. */
 export async function addColumn(knex: Knex, table: string, column: string, type: string): Promise<void> {
-  if (dialectOf(knex) === 'postgres') {
+  const dialect = dialectOf(knex);
+  const { name, table: qualified } = namesFor(dialect);
+  if (dialect === 'postgres') {
     await knex.raw(`ALTER TABLE ${qualified(table)} ADD COLUMN IF NOT EXISTS ${name(column)} ${type} NULL`);
     return;
   }
-  const absent = `COL_LENGTH(N${literal(`${SCHEMA}.${table}`)}, N${literal(column)}) IS NULL`;
-  await when(knex, absent, [`ALTER TABLE ${qualified(table)} ADD ${name(column)} ${type} NULL`]);
+  await when(knex, `COL_LENGTH(${tableText(dialect, table)}, N${literal(column)}) IS NULL`, [
+    `ALTER TABLE ${qualified(table)} ADD ${name(column)} ${type} NULL`,
+  ]);
 }
 
 /** An index, by what it is. */
@@ -125,21 +170,21 @@ export interface IndexShape {
 }
 
 const FILTER = {
-  postgres: { 'not null': (column: string) => `${name(column)} IS NOT NULL`, true: (column: string) => name(column) },
-  mssql: {
-    'not null': (column: string) => `${name(column)} IS NOT NULL`,
-    true: (column: string) => `${name(column)} = 1`,
-  },
+  postgres: { 'not null': (column: string) => `"${column}" IS NOT NULL`, true: (column: string) => `"${column}"` },
+  mssql: { 'not null': (column: string) => `[${column}] IS NOT NULL`, true: (column: string) => `[${column}] = 1` },
 } as const;
 
 /** How the server's own catalogue writes the same filter. */
 const CATALOGUE_FILTER = {
   postgres: {
-    'not null': (column: string) => literal(`(${name(column)} IS NOT NULL)`),
-    true: (column: string) => [name(column), `(${name(column)} = true)`, `(${name(column)} IS TRUE)`].map(literal).join(', '),
+    'not null': (column: string) => literal(`("${column}" IS NOT NULL)`),
+    true: (column: string) => [`"${column}"`, `("${column}" = true)`, `("${column}" IS TRUE)`].map(literal).join(', '),
   },
   mssql: { 'not null': (column: string) => `([${column}] IS NOT NULL)`, true: (column: string) => `([${column}]=(1))` },
 } as const;
+
+/** Babelfish has filtered indexes and keeps no filter in its catalogue; there it is taken as given. */
+export const KEEPS_NO_FILTER = "SERVERPROPERTY('Babelfish') = 1";
 
 function indexAbsent(dialect: Dialect, shape: IndexShape): string {
   const { where } = shape;
@@ -147,7 +192,7 @@ function indexAbsent(dialect: Dialect, shape: IndexShape): string {
   if (dialect === 'postgres') {
     return `NOT EXISTS (
   SELECT FROM pg_catalog.pg_index i
-  WHERE i.indrelid = ${literal(qualified(shape.table))}::regclass AND i.indisvalid AND i.indisunique = ${shape.unique}
+  WHERE i.indrelid = ${tableText(dialect, shape.table)}::regclass AND i.indisvalid AND i.indisunique = ${shape.unique}
     AND i.indexprs IS NULL AND i.indnkeyatts = ${shape.columns.length} AND i.indnatts = ${shape.columns.length}
     AND ${filter === undefined ? 'i.indpred IS NULL' : `pg_get_expr(i.indpred, i.indrelid) IN (${filter})`}
     AND ${literal(shape.columns.join(','))} = (
@@ -155,10 +200,10 @@ function indexAbsent(dialect: Dialect, shape: IndexShape): string {
       FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
       JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number))`;
   }
-  const sameFilter = filter === undefined ? 'i.has_filter = 0' : `i.filter_definition = N${literal(filter)}`;
+  const sameFilter = filter === undefined ? 'i.has_filter = 0' : `(i.filter_definition = N${literal(filter)} OR ${KEEPS_NO_FILTER})`;
   return `NOT EXISTS (
   SELECT 1 FROM sys.indexes i
-  WHERE i.object_id = OBJECT_ID(N${literal(`${SCHEMA}.${shape.table}`)}) AND i.is_disabled = 0
+  WHERE i.object_id = OBJECT_ID(${tableText(dialect, shape.table)}) AND i.is_disabled = 0
     AND i.is_unique = ${shape.unique ? 1 : 0} AND ${sameFilter}
     AND N${literal(shape.columns.join(','))} = (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
@@ -171,7 +216,8 @@ export async function createIndex(knex: Knex, shape: IndexShape): Promise<void> 
   const dialect = dialectOf(knex);
   const kind = shape.unique ? 'UNIQUE INDEX' : 'INDEX';
   const filter = shape.where === undefined ? '' : ` WHERE ${FILTER[dialect][shape.where.is](shape.where.column)}`;
-  const statement = `CREATE ${kind} ${name(shape.name)} ON ${qualified(shape.table)} (${list(shape.columns)})${filter}`;
+  const { name, table, list } = namesFor(dialect);
+  const statement = `CREATE ${kind} ${name(shape.name)} ON ${table(shape.table)} (${list(shape.columns)})${filter}`;
   await when(knex, indexAbsent(dialect, shape), [statement]);
 }
 
@@ -191,26 +237,27 @@ function foreignKeyAbsent(dialect: Dialect, shape: ForeignKeyShape): string {
   JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND f.conkey = ARRAY[a.attnum]
   JOIN pg_catalog.pg_attribute r ON r.attrelid = f.confrelid AND f.confkey = ARRAY[r.attnum]
   WHERE f.contype = 'f' AND f.convalidated AND f.confdeltype = 'c'
-    AND f.conrelid = ${literal(qualified(table))}::regclass AND a.attname = ${literal(column)}
-    AND f.confrelid = ${literal(qualified(references.table))}::regclass AND r.attname = ${literal(references.column)})`;
+    AND f.conrelid = ${tableText(dialect, table)}::regclass AND a.attname = ${literal(column)}
+    AND f.confrelid = ${tableText(dialect, references.table)}::regclass AND r.attname = ${literal(references.column)})`;
   }
   return `NOT EXISTS (
   SELECT 1 FROM sys.foreign_keys f
   JOIN sys.foreign_key_columns k ON k.constraint_object_id = f.object_id
   WHERE f.delete_referential_action = 1 AND f.is_disabled = 0 AND f.is_not_trusted = 0
-    AND f.parent_object_id = OBJECT_ID(N${literal(`${SCHEMA}.${table}`)})
+    AND f.parent_object_id = OBJECT_ID(${tableText(dialect, table)})
     AND COL_NAME(k.parent_object_id, k.parent_column_id) = N${literal(column)}
-    AND f.referenced_object_id = OBJECT_ID(N${literal(`${SCHEMA}.${references.table}`)})
+    AND f.referenced_object_id = OBJECT_ID(${tableText(dialect, references.table)})
     AND COL_NAME(k.referenced_object_id, k.referenced_column_id) = N${literal(references.column)})`;
 }
 
-/** Adds the foreign key where none of that shape (trusted, cascading) is there. New ones are checked unless told otherwise. */
+/** Adds the foreign key where none of that shape (trusted, cascading) is there. A new one is checked unless told otherwise. */
 export async function addForeignKey(knex: Knex, shape: ForeignKeyShape): Promise<void> {
   const { references } = shape;
   const dialect = dialectOf(knex);
+  const { name, table } = namesFor(dialect);
   await when(knex, foreignKeyAbsent(dialect, shape), [
-    `ALTER TABLE ${qualified(shape.table)} ADD CONSTRAINT ${name(shape.name)} FOREIGN KEY (${name(shape.column)}) ` +
-      `REFERENCES ${qualified(references.table)} (${name(references.column)}) ON DELETE CASCADE`,
+    `ALTER TABLE ${table(shape.table)} ADD CONSTRAINT ${name(shape.name)}\n` +
+      `  FOREIGN KEY (${name(shape.column)}) REFERENCES ${table(references.table)} (${name(references.column)}) ON DELETE CASCADE`,
   ]);
 }
 
@@ -219,33 +266,39 @@ export async function addForeignKey(knex: Knex, shape: ForeignKeyShape): Promise
  * Server IDENTITY cannot be added to a column, so a table without it stops the migration.
  */
 export async function requireIdentity(knex: Knex, table: string, column: string): Promise<void> {
-  if (dialectOf(knex) === 'mssql') {
-    const isIdentity = `COLUMNPROPERTY(OBJECT_ID(N${literal(`${SCHEMA}.${table}`)}), N${literal(column)}, 'IsIdentity')`;
-    await when(knex, `ISNULL(${isIdentity}, 0) = 0`, [
-      `THROW 50001, N'SCHEMA_UNSUPPORTED: canvas.${table}.${column} is no identity column.', 1`,
-    ]);
+  const dialect = dialectOf(knex);
+  const message = literal(`SCHEMA_UNSUPPORTED: ${SCHEMA}.${table}.${column} is no identity column.`);
+  if (dialect === 'mssql') {
+    const isIdentity = `COLUMNPROPERTY(OBJECT_ID(${tableText(dialect, table)}), N${literal(column)}, 'IsIdentity')`;
+    await when(knex, `ISNULL(${isIdentity}, 0) = 0`, [`THROW ${SCHEMA_UNSUPPORTED.mssql}, N${message}, 1`]);
     return;
   }
+  const { name, table: qualified } = namesFor(dialect);
   const identity = `(SELECT attidentity FROM pg_catalog.pg_attribute
-  WHERE attrelid = ${literal(qualified(table))}::regclass AND attname = ${literal(column)})`;
+  WHERE attrelid = ${tableText(dialect, table)}::regclass AND attname = ${literal(column)})`;
   await when(knex, `${identity} = 'd'`, [
     `ALTER TABLE ${qualified(table)} ALTER COLUMN ${name(column)} SET GENERATED ALWAYS`,
   ]);
   await when(knex, `coalesce(${identity}, '') <> 'a'`, [
-    `RAISE EXCEPTION 'SCHEMA_UNSUPPORTED: canvas.${table}.${column} is no identity column.' USING ERRCODE = 'CH001'`,
+    `RAISE EXCEPTION ${message} USING ERRCODE = '${SCHEMA_UNSUPPORTED.postgres}'`,
   ]);
 }
+
+/** The codes of a statement that finds a schema it cannot work on. */
+export const SCHEMA_UNSUPPORTED = { postgres: 'CH001', mssql: 50001 } as const satisfies Record<Dialect, unknown>;
 
 /**
  * Makes a table append-only: the database refuses UPDATE and DELETE, and TRUNCATE where it can (a row trigger does
  * not see it: PostgreSQL has a statement trigger for it, SQL Server has none).
  */
 export async function makeAppendOnly(knex: Knex, table: string): Promise<void> {
-  const message = `canvas.${table} is append-only: its rows are the audit trail.`;
-  if (dialectOf(knex) === 'mssql') {
+  const message = `${SCHEMA}.${table} is append-only: its rows are the audit trail.`;
+  const dialect = dialectOf(knex);
+  if (dialect === 'mssql') {
+    const { name, table: qualified } = namesFor(dialect);
     const trigger = `TR_${table}_AppendOnly`;
     // CREATE TRIGGER must be alone in its batch, hence EXEC.
-    await when(knex, `OBJECT_ID(N${literal(`${SCHEMA}.${trigger}`)}, N'TR') IS NULL`, [
+    await when(knex, `OBJECT_ID(${tableText(dialect, trigger)}, N'TR') IS NULL`, [
       `EXEC (N${literal(
         `CREATE TRIGGER ${name(SCHEMA)}.${name(trigger)} ON ${qualified(table)} INSTEAD OF UPDATE, DELETE AS\n` +
           `THROW 50002, N${literal(message)}, 1`,
@@ -253,7 +306,15 @@ export async function makeAppendOnly(knex: Knex, table: string): Promise<void> {
     ]);
     return;
   }
-  const refuse = `${name(SCHEMA)}.${name(`Refuse${table}Change`)}()`;
+  await makeAppendOnlyOnPostgres(knex, table, message);
+}
+
+/** The function that a table's triggers call. */
+export const refusalOf = (table: string) => `Refuse${table}Change`;
+
+async function makeAppendOnlyOnPostgres(knex: Knex, table: string, message: string): Promise<void> {
+  const { name, table: qualified } = namesFor('postgres');
+  const refuse = `${qualified(refusalOf(table))}()`;
   await knex.raw(
     `CREATE OR REPLACE FUNCTION ${refuse} RETURNS trigger LANGUAGE plpgsql AS $refuse$ BEGIN\n` +
       `  RAISE EXCEPTION ${literal(message)} USING ERRCODE = 'CH002';\nEND $refuse$`,
@@ -263,16 +324,12 @@ export async function makeAppendOnly(knex: Knex, table: string): Promise<void> {
     [`TR_${table}_NoTruncate`, 'TRUNCATE', 'STATEMENT'],
   ] as const) {
     const absent = `NOT EXISTS (SELECT FROM pg_catalog.pg_trigger
-  WHERE tgrelid = ${literal(qualified(table))}::regclass AND tgname = ${literal(trigger)})`;
+  WHERE tgrelid = ${tableText('postgres', table)}::regclass AND tgname = ${literal(trigger)})`;
     await when(knex, absent, [
-      `CREATE TRIGGER ${name(trigger)} BEFORE ${events} ON ${qualified(table)} FOR EACH ${level} EXECUTE FUNCTION ${refuse}`,
+      `CREATE TRIGGER ${name(trigger)} BEFORE ${events} ON ${qualified(table)}\n` +
+        `  FOR EACH ${level} EXECUTE FUNCTION ${refuse}`,
     ]);
     // One that was there may have been turned off by hand.
     await knex.raw(`ALTER TABLE ${qualified(table)} ENABLE TRIGGER ${name(trigger)}`);
   }
-}
-
-/** The toolkit goes forward only, for now: what a rollback may take away is what the ledger says was made. */
-export function refuseRollback(): Promise<never> {
-  return Promise.reject(new Error('This migration is not rolled back: restore the database from its backup.'));
 }

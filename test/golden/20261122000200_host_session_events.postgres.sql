@@ -1,6 +1,24 @@
 DO $canvas$ BEGIN
 IF to_regclass('"canvas"."HostSessionEvents"') IS NULL THEN
-  create table "canvas"."HostSessionEvents" ("EventId" bigint GENERATED ALWAYS AS IDENTITY not null, "OperationId" uuid not null, "HostSessionId" bigint not null, "SessionId" bigint not null, "KSessionsId" bigint null, "Sequence" integer not null, "Action" varchar(20) not null, "Actor" varchar(128) not null, "Reason" varchar(1000) null, "OldFingerprint" varchar(16) COLLATE "C" null, "NewFingerprint" varchar(16) COLLATE "C" null, "ExpiresAt" timestamptz(3) null, "OccurredAt" timestamptz(3) not null, "HashKeyId" varchar(16) COLLATE "C" not null, "PreviousHash" varchar(44) COLLATE "C" null, "EventHash" varchar(44) COLLATE "C" not null, constraint "PK_HostSessionEvents" primary key ("EventId"));
+  create table "canvas"."HostSessionEvents" (
+    "EventId" bigint GENERATED ALWAYS AS IDENTITY not null,
+    "OperationId" uuid not null,
+    "HostSessionId" bigint not null,
+    "SessionId" bigint not null,
+    "KSessionsId" bigint null,
+    "Sequence" integer not null,
+    "Action" varchar(20) not null,
+    "Actor" varchar(128) not null,
+    "Reason" varchar(1000) null,
+    "OldFingerprint" varchar(16) COLLATE "C" null,
+    "NewFingerprint" varchar(16) COLLATE "C" null,
+    "ExpiresAt" timestamptz(3) null,
+    "OccurredAt" timestamptz(3) not null,
+    "HashKeyId" varchar(16) COLLATE "C" not null,
+    "PreviousHash" varchar(44) COLLATE "C" null,
+    "EventHash" varchar(44) COLLATE "C" not null,
+    constraint "PK_HostSessionEvents" primary key ("EventId")
+  );
 END IF;
 END $canvas$
 ;
@@ -43,7 +61,8 @@ END $refuse$
 DO $canvas$ BEGIN
 IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger
   WHERE tgrelid = '"canvas"."HostSessionEvents"'::regclass AND tgname = 'TR_HostSessionEvents_AppendOnly') THEN
-  CREATE TRIGGER "TR_HostSessionEvents_AppendOnly" BEFORE UPDATE OR DELETE ON "canvas"."HostSessionEvents" FOR EACH ROW EXECUTE FUNCTION "canvas"."RefuseHostSessionEventsChange"();
+  CREATE TRIGGER "TR_HostSessionEvents_AppendOnly" BEFORE UPDATE OR DELETE ON "canvas"."HostSessionEvents"
+    FOR EACH ROW EXECUTE FUNCTION "canvas"."RefuseHostSessionEventsChange"();
 END IF;
 END $canvas$
 ;
@@ -54,7 +73,8 @@ ALTER TABLE "canvas"."HostSessionEvents" ENABLE TRIGGER "TR_HostSessionEvents_Ap
 DO $canvas$ BEGIN
 IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger
   WHERE tgrelid = '"canvas"."HostSessionEvents"'::regclass AND tgname = 'TR_HostSessionEvents_NoTruncate') THEN
-  CREATE TRIGGER "TR_HostSessionEvents_NoTruncate" BEFORE TRUNCATE ON "canvas"."HostSessionEvents" FOR EACH STATEMENT EXECUTE FUNCTION "canvas"."RefuseHostSessionEventsChange"();
+  CREATE TRIGGER "TR_HostSessionEvents_NoTruncate" BEFORE TRUNCATE ON "canvas"."HostSessionEvents"
+    FOR EACH STATEMENT EXECUTE FUNCTION "canvas"."RefuseHostSessionEventsChange"();
 END IF;
 END $canvas$
 ;

@@ -1,15 +1,3 @@
-IF ISNULL(COLUMNPROPERTY(OBJECT_ID(N'canvas.Sessions'), N'SessionId', 'IsIdentity'), 0) = 0
-BEGIN
-  THROW 50001, N'SCHEMA_UNSUPPORTED: canvas.Sessions.SessionId is no identity column.', 1;
-END
-GO
-
-IF ISNULL(COLUMNPROPERTY(OBJECT_ID(N'canvas.HostSessions'), N'HostSessionId', 'IsIdentity'), 0) = 0
-BEGIN
-  THROW 50001, N'SCHEMA_UNSUPPORTED: canvas.HostSessions.HostSessionId is no identity column.', 1;
-END
-GO
-
 IF NOT EXISTS (
   SELECT 1 FROM sys.foreign_keys f
   JOIN sys.foreign_key_columns k ON k.constraint_object_id = f.object_id
@@ -19,33 +7,34 @@ IF NOT EXISTS (
     AND f.referenced_object_id = OBJECT_ID(N'canvas.Sessions')
     AND COL_NAME(k.referenced_object_id, k.referenced_column_id) = N'SessionId')
 BEGIN
-  ALTER TABLE "canvas"."HostSessions" ADD CONSTRAINT "FK_HostSessions_Sessions_SessionId" FOREIGN KEY ("SessionId") REFERENCES "canvas"."Sessions" ("SessionId") ON DELETE CASCADE;
+  ALTER TABLE [canvas].[HostSessions] ADD CONSTRAINT [FK_HostSessions_Sessions_SessionId]
+    FOREIGN KEY ([SessionId]) REFERENCES [canvas].[Sessions] ([SessionId]) ON DELETE CASCADE;
 END
 GO
 
 IF NOT EXISTS (
   SELECT 1 FROM sys.indexes i
   WHERE i.object_id = OBJECT_ID(N'canvas.Sessions') AND i.is_disabled = 0
-    AND i.is_unique = 1 AND i.filter_definition = N'([KSessionsId] IS NOT NULL)'
+    AND i.is_unique = 1 AND (i.filter_definition = N'([KSessionsId] IS NOT NULL)' OR SERVERPROPERTY('Babelfish') = 1)
     AND N'KSessionsId' = (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
       WHERE k.object_id = i.object_id AND k.index_id = i.index_id AND k.is_included_column = 0))
 BEGIN
-  CREATE UNIQUE INDEX "IX_Sessions_KSessionsId" ON "canvas"."Sessions" ("KSessionsId") WHERE "KSessionsId" IS NOT NULL;
+  CREATE UNIQUE INDEX [IX_Sessions_KSessionsId] ON [canvas].[Sessions] ([KSessionsId]) WHERE [KSessionsId] IS NOT NULL;
 END
 GO
 
 IF NOT EXISTS (
   SELECT 1 FROM sys.indexes i
   WHERE i.object_id = OBJECT_ID(N'canvas.HostSessions') AND i.is_disabled = 0
-    AND i.is_unique = 1 AND i.filter_definition = N'([IsActive]=(1))'
+    AND i.is_unique = 1 AND (i.filter_definition = N'([IsActive]=(1))' OR SERVERPROPERTY('Babelfish') = 1)
     AND N'SessionId' = (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
       WHERE k.object_id = i.object_id AND k.index_id = i.index_id AND k.is_included_column = 0))
 BEGIN
-  CREATE UNIQUE INDEX "UX_HostSessions_OneActive" ON "canvas"."HostSessions" ("SessionId") WHERE "IsActive" = 1;
+  CREATE UNIQUE INDEX [UX_HostSessions_OneActive] ON [canvas].[HostSessions] ([SessionId]) WHERE [IsActive] = 1;
 END
 GO
 
@@ -58,7 +47,7 @@ IF NOT EXISTS (
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
       WHERE k.object_id = i.object_id AND k.index_id = i.index_id AND k.is_included_column = 0))
 BEGIN
-  CREATE UNIQUE INDEX "IX_HostSessions_SessionGuidHash" ON "canvas"."HostSessions" ("SessionId", "HostGuidHash");
+  CREATE UNIQUE INDEX [IX_HostSessions_SessionGuidHash] ON [canvas].[HostSessions] ([SessionId], [HostGuidHash]);
 END
 GO
 
@@ -71,6 +60,6 @@ IF NOT EXISTS (
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
       WHERE k.object_id = i.object_id AND k.index_id = i.index_id AND k.is_included_column = 0))
 BEGIN
-  CREATE INDEX "IX_HostSessions_HostGuidHash" ON "canvas"."HostSessions" ("HostGuidHash");
+  CREATE INDEX [IX_HostSessions_HostGuidHash] ON [canvas].[HostSessions] ([HostGuidHash]);
 END
 GO

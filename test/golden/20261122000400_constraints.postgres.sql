@@ -1,36 +1,4 @@
 DO $canvas$ BEGIN
-IF (SELECT attidentity FROM pg_catalog.pg_attribute
-  WHERE attrelid = '"canvas"."Sessions"'::regclass AND attname = 'SessionId') = 'd' THEN
-  ALTER TABLE "canvas"."Sessions" ALTER COLUMN "SessionId" SET GENERATED ALWAYS;
-END IF;
-END $canvas$
-;
-
-DO $canvas$ BEGIN
-IF coalesce((SELECT attidentity FROM pg_catalog.pg_attribute
-  WHERE attrelid = '"canvas"."Sessions"'::regclass AND attname = 'SessionId'), '') <> 'a' THEN
-  RAISE EXCEPTION 'SCHEMA_UNSUPPORTED: canvas.Sessions.SessionId is no identity column.' USING ERRCODE = 'CH001';
-END IF;
-END $canvas$
-;
-
-DO $canvas$ BEGIN
-IF (SELECT attidentity FROM pg_catalog.pg_attribute
-  WHERE attrelid = '"canvas"."HostSessions"'::regclass AND attname = 'HostSessionId') = 'd' THEN
-  ALTER TABLE "canvas"."HostSessions" ALTER COLUMN "HostSessionId" SET GENERATED ALWAYS;
-END IF;
-END $canvas$
-;
-
-DO $canvas$ BEGIN
-IF coalesce((SELECT attidentity FROM pg_catalog.pg_attribute
-  WHERE attrelid = '"canvas"."HostSessions"'::regclass AND attname = 'HostSessionId'), '') <> 'a' THEN
-  RAISE EXCEPTION 'SCHEMA_UNSUPPORTED: canvas.HostSessions.HostSessionId is no identity column.' USING ERRCODE = 'CH001';
-END IF;
-END $canvas$
-;
-
-DO $canvas$ BEGIN
 IF NOT EXISTS (
   SELECT FROM pg_catalog.pg_constraint f
   JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND f.conkey = ARRAY[a.attnum]
@@ -38,7 +6,8 @@ IF NOT EXISTS (
   WHERE f.contype = 'f' AND f.convalidated AND f.confdeltype = 'c'
     AND f.conrelid = '"canvas"."HostSessions"'::regclass AND a.attname = 'SessionId'
     AND f.confrelid = '"canvas"."Sessions"'::regclass AND r.attname = 'SessionId') THEN
-  ALTER TABLE "canvas"."HostSessions" ADD CONSTRAINT "FK_HostSessions_Sessions_SessionId" FOREIGN KEY ("SessionId") REFERENCES "canvas"."Sessions" ("SessionId") ON DELETE CASCADE;
+  ALTER TABLE "canvas"."HostSessions" ADD CONSTRAINT "FK_HostSessions_Sessions_SessionId"
+    FOREIGN KEY ("SessionId") REFERENCES "canvas"."Sessions" ("SessionId") ON DELETE CASCADE;
 END IF;
 END $canvas$
 ;

@@ -11,12 +11,14 @@ const FOLDER = join(PACKAGE_ROOT, 'test', 'golden');
 // change of an unreleased migration: delete its golden file, run the tests once, read the new one.
 for (const dialect of ['postgres', 'mssql'] as const) {
   for (const file of readMigrations()) {
-    test(`${dialect}: ${file.name} emits what it always did`, async (t) => {
-      const statements = await recordStatements(dialect, (knex) => loadMigration(file).up(knex));
-      const text = statements.map((statement) => `${statement}\n${dialect === 'mssql' ? 'GO' : ';'}\n`).join('\n');
-      const golden = join(FOLDER, `${file.name}.${dialect}.sql`);
-      if (!existsSync(golden) && process.env['CI'] === undefined) writeFileSync(golden, text);
-      t.is(text, readFileSync(golden, 'utf8'));
-    });
+    for (const direction of ['up', 'down'] as const) {
+      test(`${dialect}: ${file.name} emits what it always did, ${direction}`, async (t) => {
+        const statements = await recordStatements(dialect, (knex) => loadMigration(file)[direction](knex));
+        const text = statements.map((statement) => `${statement}\n${dialect === 'mssql' ? 'GO' : ';'}\n`).join('\n');
+        const golden = join(FOLDER, `${file.name}.${direction === 'up' ? '' : 'down.'}${dialect}.sql`);
+        if (!existsSync(golden) && process.env['CI'] === undefined) writeFileSync(golden, text);
+        t.is(text, readFileSync(golden, 'utf8'));
+      });
+    }
   }
 }

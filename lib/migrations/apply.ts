@@ -1,0 +1,142 @@
+/**
+ * One migration, up or down, within a transaction that holds the lock and has asserted the database. The runner and
+ * the `knex` command both come here: what the ledger says does not depend on who ran.
+ */
+import { packageVersion } from '../config/settings';
+import type { Writer } from '../engines/database';
+import type { Engine } from '../engines/engine';
+import { faults } from '../errors';
+import { loadMigration, type Migration, type MigrationFile } from './files';
+import { recordInLedger, strikeOut, type Objects } from './ledger';
+import { findLosses, lockWhatWasMade } from './losses';
+import type { RollbackStep } from './plan';
+import { findRowsInTheWay, sentenceOf, type PreflightFinding } from './preflight';
+import {
+  differences, readSchema, type Catalogue, type Difference, type DifferenceKind, type ExpectedSchema, type LiveSchema,
+} from './schema';
+
+/** A transaction at work on the schema. */
+export interface Work {
+  readonly engine: Engine;
+  readonly writer: Writer;
+}
+
+/** What was done. */
+export interface AppliedStep {
+  readonly name: string;
+  readonly durationMs: number;
+  readonly objects: Objects;
+}
+
+/** What is otherwise than a migration expects and no `up` mends: it makes what is missing, it changes nothing. */
+const IN_THE_WAY: readonly DifferenceKind[] = [
+  'type', 'nullability', 'default', 'primary key', 'delete rule', 'untrusted foreign key',
+];
+
+/** What keeps a migration from being applied to the schema and the rows as they are. */
+export interface Obstacles {
+  readonly schema: readonly Difference[];
+  readonly rows: readonly PreflightFinding[];
+}
+
+/** Asks, before the migration: creates nothing and needs no write permission. */
+export async function findObstacles(
+  catalogue: Catalogue,
+  { shape = {}, preflight = [] }: Migration,
+  live: LiveSchema,
+): Promise<Obstacles> {
+  const schema = differences(shape, live).filter(
+    ({ kind, severity }) => severity === 'fault' && IN_THE_WAY.includes(kind),
+  );
+  return { schema, rows: await findRowsInTheWay(catalogue, live.objects, preflight) };
+}
+
+/**
+ * Applies one migration and records it in the ledger.
+ * @throws ToolkitError DATA_NOT_READY, SCHEMA_UNSUPPORTED, and the driver's errors
+ */
+export async function applyMigration({ engine, writer }: Work, file: MigrationFile, actor: string): Promise<AppliedStep> {
+  await engine.prepareSchemaChange(writer.sql);
+  const migration = loadMigration(file);
+  const before = await readSchema(writer);
+  assertNoObstacles(file.name, writer.permit.target.name, await findObstacles(writer, migration, before));
+
+  const start = performance.now();
+  await migration.up(writer.sql);
+  const durationMs = Math.round(performance.now() - start);
+
+  const after = await readSchema(writer);
+  assertShape(file.name, migration.shape, after);
+  const objects = {
+    made: [...after.objects].filter((object) => !before.objects.has(object)).sort(),
+    found: namesOf(migration.shape, after).filter((object) => before.objects.has(object)).sort(),
+  };
+  await recordInLedger(writer, {
+    name: file.name,
+    checksum: file.checksum,
+    appliedAt: writer.now,
+    durationMs,
+    appliedBy: actor,
+    toolVersion: packageVersion(),
+    objects,
+  });
+  return { name: file.name, durationMs, objects };
+}
+
+function assertNoObstacles(name: string, target: string, { schema, rows }: Obstacles): void {
+  if (schema.length > 0) throw faults.schemaUnsupported(name, 'before', schema.map(({ sentence }) => sentence));
+  if (rows.length > 0) throw faults.dataNotReady(name, target, rows.map(sentenceOf));
+}
+
+/** A migration that did something else than it promises does not stand (I-15, I-16). */
+function assertShape(name: string, shape: ExpectedSchema = {}, live: LiveSchema): void {
+  const wrong = differences(shape, live).filter(({ severity }) => severity === 'fault');
+  if (wrong.length > 0) throw faults.schemaUnsupported(name, 'after', wrong.map(({ sentence }) => sentence));
+}
+
+/** The names that the parts of a shape have in a database: indexes and foreign keys are found by what they are. */
+function namesOf(shape: ExpectedSchema = {}, live: LiveSchema): string[] {
+  return Object.entries(shape).flatMap(([table, part]) => {
+    const columns = Object.keys(part.columns ?? {}).map((column) => `column ${table}.${column}`);
+    const indexes = (part.indexes ?? []).flatMap(({ columns: own }) =>
+      (live.tables[table]?.indexes ?? [])
+        .filter((index) => index.columns.join('\0') === own.join('\0'))
+        .map((index) => `index ${table}.${index.name}`),
+    );
+    const keys = (part.foreignKeys ?? []).flatMap(({ columns: own }) =>
+      (live.tables[table]?.foreignKeys ?? [])
+        .filter((key) => key.columns.join('\0') === own.join('\0'))
+        .map((key) => `constraint ${table}.${key.name}`),
+    );
+    return [`table ${table}`, ...columns, ...indexes, ...keys];
+  });
+}
+
+/**
+ * Takes one migration back and strikes it out of both books. What it found stays, and so does everything else.
+ * @throws ToolkitError DATA_NOT_READY when rows or values would be lost; CONFLICT when more or less would go than the
+ *   migration made
+ */
+export async function revertMigration({ engine, writer }: Work, { file, applied }: RollbackStep): Promise<void> {
+  const { made } = applied.objects;
+  await engine.prepareSchemaChange(writer.sql);
+  const before = await readSchema(writer);
+  await lockWhatWasMade(writer, made, before.objects);
+  const losses = await findLosses(writer, made, before.objects);
+  if (losses.length > 0) throw faults.rollbackLosesData(file.name, losses);
+  await loadMigration(file).down(writer.sql);
+  assertExactly(file.name, made, before.objects, (await readSchema(writer)).objects);
+  await strikeOut(writer, file.name);
+}
+
+function assertExactly(
+  name: string,
+  made: readonly string[],
+  before: ReadonlySet<string>,
+  after: ReadonlySet<string>,
+): void {
+  const others = [...before].filter((object) => !after.has(object) && !made.includes(object));
+  if (others.length > 0) throw faults.rollbackTakesOther(name, others);
+  const left = made.filter((object) => after.has(object));
+  if (left.length > 0) throw faults.rollbackLeaves(name, left);
+}
