@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import { faults } from '../errors';
 import { readSecretFile } from './secret-file';
 import { variable, type Settings } from './settings';
-import type { Target } from './targets';
+import type { EmbeddedTarget, Target } from './targets';
 
 /** SHA-256 is 32 bytes: a shorter HMAC key is weaker than the hash (RFC 2104 section 3). */
 const MINIMUM_BYTES = 32;
@@ -94,6 +94,15 @@ export function readKeys(settings: Settings, target: Target): KeyRing {
   const [signing, ...rest] = secrets.map((secret) => new HmacKey(secret));
   if (signing === undefined) throw faults.noKey(target.name);
   return { signing, all: [signing, ...rest] };
+}
+
+/**
+ * Makes the embedded target's own key where there is none. Whatever opens that target first does this before: a key
+ * that comes after data looks like one that was lost.
+ * @throws ToolkitError CONFIG
+ */
+export function ensureEmbeddedKey({ folder }: EmbeddedTarget): void {
+  embeddedKey(folder);
 }
 
 function givenKeys(settings: Settings): Buffer[] {

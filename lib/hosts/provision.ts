@@ -280,7 +280,7 @@ async function endExpired(
     newFingerprint: null,
     expiresAt: expired.expiresAt,
   });
-  await endHostSession(writer, expired.hostSessionId, request.actor, head);
+  await endHostSession(writer, expired, request.actor, head);
 }
 
 function credentialOf({ guid, key }: Operation, expiresAt: Date | null | undefined) {

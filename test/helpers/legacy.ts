@@ -11,8 +11,6 @@
  */
 import { createHmac } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
-import { requireTarget } from '../../lib/access';
-import { readKeys } from '../../lib/config/keys';
 import { withTransaction, type Database } from '../../lib/engines/database';
 import type { Dialect } from '../../lib/engines/engine';
 import { enrol, requirePermit } from '../../lib/migrations/enrol';
@@ -493,8 +491,6 @@ export async function legacyTarget(
   variant: LegacyVariant = {},
 ): Promise<Scratch> {
   const scratch = await lane.empty(t);
-  // The embedded target makes its key before its data.
-  readKeys(scratch.settings, requireTarget(scratch.settings));
   await open(scratch, (database) => fillLegacy(database, state, variant));
   return scratch;
 }
