@@ -671,14 +671,14 @@ export const faults = {
       'Check both numbers: first the canvas session id, then the KSESSIONS id. Nothing was done.',
       { ksessionsId },
     ),
-  unlinkedNamesake: (ksessionsId: number, title: string, canvasSessionIds: readonly number[]) =>
+  unlinkedNamesake: (target: string, ksessionsId: number, title: string, canvasSessionIds: readonly number[]) =>
     make(
       'CONFLICT',
       `KSESSIONS session ${ksessionsId} may have a canvas session already, which nobody has linked to it.`,
       `A live credential of the same title ("${title}") hangs on canvas session ${canvasSessionIds.join(', ')}; ` +
         'a title is no proof, so nothing was written.',
-      `If it is that session: npx zx scripts/consolidate.mjs --link ${canvasSessionIds[0]}=${ksessionsId} --apply. ` +
-        `If it is not: npx zx scripts/consolidate.mjs --link ${canvasSessionIds[0]}=none --apply`,
+      `If it is: npx zx scripts/consolidate.mjs --target ${target} --apply --link ${canvasSessionIds[0]}=${ksessionsId}; ` +
+        `if it is not: the same with --link ${canvasSessionIds[0]}=none`,
       { ksessionsId },
     ),
 

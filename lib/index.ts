@@ -9,6 +9,7 @@ export { actorOf, parseExpiry, parseIds, parseLink, parseSeconds, parseText } fr
 export { readSettings, type Settings } from './config/settings';
 export { explain, findHarm, withDatabase, withTransaction } from './engines/database';
 export { EXIT_OF, faults, ToolkitError, type Code } from './errors';
+export { authenticateHost, type Authentication } from './hosts/authenticate';
 export { consolidate, CONSOLIDATE_NEEDS, link, MAX_REASON } from './hosts/consolidate';
 export { HostGuid } from './hosts/credential';
 export {

@@ -47,7 +47,7 @@ async function mend(run, { database, permit, keys }, request) {
   const { json, text } = printers(run);
   const summary = await toolkit.consolidate(database, permit, keys, request, async (step, done) => {
     await json(() => render.stepJson(database, step, done));
-    await text(() => render.stepText(step, done));
+    await text(() => render.stepText(database, step, done));
   });
   await json(() => render.summaryJson(database, summary));
   await text(() => render.summaryText(summary));

@@ -189,7 +189,7 @@ export function stepJson(database: Database, step: Step, done: Done | undefined)
     case 'repair':
       return { ...common, action: 'repair', ...repairJson(step.repair) };
     case 'finding':
-      return { ...common, ...step.finding, ...wordsOfFinding(step.finding) };
+      return { ...common, ...step.finding, ...wordsOfFinding(step.finding, database.target.name) };
   }
 }
 
@@ -216,7 +216,7 @@ function sessionText(canvasSessionId: number, ksessionsId: number | null, title:
 }
 
 /** One step of a repair, for people. */
-export function stepText(step: Step, done: Done | undefined): string {
+export function stepText({ target }: Database, step: Step, done: Done | undefined): string {
   switch (step.kind) {
     case 'identity': {
       const { largest, next, table } = step.identity;
@@ -226,7 +226,7 @@ export function stepText(step: Step, done: Done | undefined): string {
     case 'repair':
       return repairText(step.repair);
     case 'finding':
-      return findingText(step.finding);
+      return findingText(step.finding, target.name);
   }
 }
 
@@ -253,31 +253,31 @@ function copyText(owner: number | 'empty' | 'unknown'): string {
   return owner === 'unknown' ? 'that of no host session of it' : `that of host session ${owner}`;
 }
 
-function findingText(finding: Finding): string {
-  const { hint, look, message } = wordsOfFinding(finding);
+function findingText(finding: Finding, target: string): string {
+  const { hint, look, message } = wordsOfFinding(finding, target);
   return `To decide: ${plain(message)}\n  ${plain(hint)}\n  ${look}\n`;
 }
 
 /** What is to be decided, what settles it, and the statement that shows the rows. */
-function wordsOfFinding(finding: Finding): { message: string; hint: string; look: string } {
+function wordsOfFinding(finding: Finding, target: string): { message: string; hint: string; look: string } {
   const { canvasSessionIds, hostSessionIds, kind, ksessionsId, title } = finding;
   const [canvasId = 0] = canvasSessionIds;
   const hosts = hostSessionIds.join(', ');
   const lookAt = (table: string, column: string, ids: readonly number[]) =>
     `SELECT * FROM canvas."${table}" WHERE "${column}" IN (${ids.join(', ')})`;
-  const link = (word: string) => `npx zx scripts/consolidate.mjs --link ${canvasId}=${word} --apply`;
+  const link = `npx zx scripts/consolidate.mjs --target ${target} --apply --link`;
   const session = sessionText(canvasId, ksessionsId, title);
   switch (kind) {
     case 'two-canvas-rows':
       return {
         message: `KSESSIONS ${ksessionsId} "${title ?? ''}" has canvas sessions ${canvasSessionIds.join(', ')} (live host sessions: ${hosts || 'none'}).`,
-        hint: `Decide which one it is; for each other one: npx zx scripts/consolidate.mjs --link CANVAS=none --apply`,
+        hint: `Decide which one it is; for each other one: ${link} CANVAS=none`,
         look: lookAt('Sessions', 'SessionId', canvasSessionIds),
       };
     case 'unlinked':
       return {
         message: `${session} is open (host session ${hosts}), and nobody has said which KSESSIONS session it is.`,
-        hint: `Neither its id nor its title proves it. ${link('KSESSIONS')}, or ${link('none')}`,
+        hint: `Neither its id nor its title proves it. ${link} ${canvasId}=KSESSIONS, or ${canvasId}=none where it is none.`,
         look: lookAt('Sessions', 'SessionId', canvasSessionIds),
       };
     case 'copy-alone':
@@ -319,13 +319,13 @@ export function summaryJson(database: Database, { findings, isApplied, repairs, 
 /** The end of a repair, for people: what was done, and that no row was lost. */
 export function summaryText({ findings, isApplied, repairs, rowsAfter, rowsBefore }: Summary): string {
   const tables = Object.keys({ ...rowsBefore, ...rowsAfter });
-  const counts = tables.map((table): [string, string] => {
+  const counts = tables.map((table) => {
     const [before, after] = [rowsBefore[table] ?? 'absent', rowsAfter[table] ?? 'absent'];
-    return [table, before === after ? String(before) : `${before}, then ${after}`];
+    return `  ${plain(table).padEnd(24)}${before === after ? before : `${before}, then ${after}`}\n`;
   });
-  if (repairs === 0 && findings === 0) return `Rows of schema canvas\n${rows(counts)}Nothing to do.\n`;
   const verb = isApplied ? 'mended' : 'to mend (nothing was written; --apply does it)';
-  return `Rows of schema canvas\n${rows(counts)}${repairs} ${verb}, ${findings} to decide.\n`;
+  const end = repairs + findings === 0 ? 'Nothing to do.' : `${repairs} ${verb}, ${findings} to decide.`;
+  return `Rows of schema canvas\n${counts.join('')}${end}\n`;
 }
 
 /** A link made, taken away or declared, or what would be. */

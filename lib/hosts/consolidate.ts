@@ -14,7 +14,7 @@ import { faults } from '../errors';
 import type { Permit } from '../guard/guard';
 import { findSourceSession } from '../source';
 import { advanceIdentity, isBehind, readIdentities, type IdentityState } from './identities';
-import { endHostSession, setChainHead, setHashCopy, setLink, type HostSession } from './store';
+import { endHostSession, setChainHead, setHashCopy, setLink, whyOver, type HostSession } from './store';
 import {
   countRows,
   findDisorder,
@@ -90,10 +90,10 @@ export interface Summary {
 export function planRepair(session: CanvasCredentials, now: Date): Repair | undefined {
   const { hashCopy, hostSessions } = session;
   const active = hostSessions.filter(({ isActive }) => isActive);
-  const stays = newest(active.filter((host) => whyNotLive(host, now) === undefined));
+  const stays = newest(active.filter((host) => whyOver(host, now) === undefined));
   const ends = active
     .filter((host) => host !== stays)
-    .map((hostSession) => ({ hostSession, why: whyNotLive(hostSession, now) ?? ('superseded' as const) }));
+    .map((hostSession) => ({ hostSession, why: whyOver(hostSession, now) ?? ('superseded' as const) }));
   const becomes = stays?.hash ?? '';
   // A copy without any host session is left to a person: no trail could say what became of it.
   const copy =
@@ -101,11 +101,6 @@ export function planRepair(session: CanvasCredentials, now: Date): Repair | unde
   const adopts = stays?.head.sequence === 0;
   if (ends.length === 0 && copy === undefined && !adopts) return undefined;
   return { session, stays, adopts, ends, copy };
-}
-
-function whyNotLive({ expiresAt, revokedAt }: HostSession, now: Date): EndReason | undefined {
-  if (revokedAt !== null) return 'revived';
-  return expiresAt !== null && expiresAt <= now ? 'expired' : undefined;
 }
 
 /** By CreatedAt, then by id: the same answer whoever asks. */

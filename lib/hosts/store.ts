@@ -37,10 +37,17 @@ export interface HostSession {
   readonly head: ChainHead;
 }
 
+/** Why an active row is live no more: it was revoked and made active again (I-36), or is past its date. */
+export function whyOver({ expiresAt, revokedAt }: HostSession, now: Date): 'revived' | 'expired' | undefined {
+  if (revokedAt !== null) return 'revived';
+  return expiresAt !== null && expiresAt <= now ? 'expired' : undefined;
+}
+
 /** The canvas side of one KSESSIONS id. */
 export interface CanvasState {
   readonly canvasSessionId: number;
   readonly hashCopy: string;
+  /** The active row, which may be over. */
   readonly live: HostSession | undefined;
 }
 
@@ -87,12 +94,17 @@ export async function findWithHashCopy(
   return row === undefined ? undefined : { ...toHostSession(row), hashCopy: textOf(row, 'HostGuid') };
 }
 
+/** The title of a session as its canvas row has it. */
+export function canvasTitleOf({ title }: SourceSession): string {
+  return cut(title, TITLE_LENGTH);
+}
+
 /** Makes the canvas session of a KSESSIONS id, with its hash copy. @returns the id the database gave it */
 export async function insertCanvasSession(writer: Writer, session: SourceSession, hash: string): Promise<number> {
   return insertOne(writer, SESSIONS, 'SessionId', {
     GroupId: uuidV4(),
     KSessionsId: session.ksessionsId,
-    Title: cut(session.title, TITLE_LENGTH),
+    Title: canvasTitleOf(session),
     Description: session.description === null ? null : cut(session.description, DESCRIPTION_LENGTH),
     Status: 'Created',
     HostGuid: hash,
