@@ -5,10 +5,12 @@ export { accessRequest, runCommand, SHARED_OPTIONS, WRITING_OPTIONS, type Comman
 export { askText, confirm, isTerminal } from './cli/confirm';
 export { forEachId, openOutput } from './cli/output';
 export * as render from './cli/render';
-export { actorOf, parseExpiry, parseIds, parseSeconds, parseText } from './cli/words';
+export { actorOf, parseExpiry, parseIds, parseLink, parseSeconds, parseText } from './cli/words';
 export { readSettings, type Settings } from './config/settings';
 export { explain, findHarm, withDatabase, withTransaction } from './engines/database';
 export { EXIT_OF, faults, ToolkitError, type Code } from './errors';
+export { authenticateHost, type Authentication } from './hosts/authenticate';
+export { consolidate, CONSOLIDATE_NEEDS, link, MAX_REASON } from './hosts/consolidate';
 export { HostGuid } from './hosts/credential';
 export {
   planProvision,
