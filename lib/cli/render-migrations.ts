@@ -62,7 +62,12 @@ export function planJson(database: Database, status: Status, steps: readonly Pre
     status: 'plan',
     target: targetJson(database),
     enrolled: status.isEnrolled,
-    steps: steps.map(({ name, statements, ...obstacles }) => ({ name, statements, ...obstaclesJson(obstacles) })),
+    steps: steps.map(({ name, statements, safety, schema, rows }) => ({
+      name,
+      statements,
+      safety,
+      ...obstaclesJson({ schema, rows }),
+    })),
     problems: status.problems,
   };
 }
@@ -72,10 +77,11 @@ export function planText(status: Status, steps: readonly PreviewStep[], end: str
   const comment = (text: string) => `-- ${plain(text)}\n`;
   const head = status.isEnrolled ? '' : comment('This database is not enrolled.');
   const problems = status.problems.map((problem) => comment(`PROBLEM: ${faultOf(problem).message}`)).join('');
-  const bodies = steps.map(({ name, statements, schema, rows }) => {
+  const bodies = steps.map(({ name, statements, safety, schema, rows }) => {
     const ways = [...schema.map(({ sentence }) => sentence), ...rows.map(sentenceOf)].map((text) => comment(`IN THE WAY: ${text}`));
+    const risks = safety.map(({ severity, what, saferWay }) => comment(`${severity.toUpperCase()}: ${what} ${saferWay}`));
     const body = statements.map((statement) => `${statement}\n${end}\n`).join('\n');
-    return `${comment(`=== ${name}`)}${ways.join('')}\n${body}`;
+    return `${comment(`=== ${name}`)}${ways.join('')}${risks.join('')}\n${body}`;
   });
   if (steps.length === 0) return `${head}${problems}${comment('Nothing is pending.')}`;
   return `${head}${problems}${bodies.join('\n')}`;
