@@ -1,6 +1,6 @@
 /** From settings to a permitted, ready database: the one path every script takes. */
 import { readLogins, type Purpose } from './config/credentials';
-import { readKeys, type KeyRing } from './config/keys';
+import { ensureEmbeddedKey, readKeys, type KeyRing } from './config/keys';
 import type { Settings } from './config/settings';
 import { chooseTarget, type Target } from './config/targets';
 import { findHarm, withDatabase, withTransaction, type Database } from './engines/database';
@@ -18,6 +18,8 @@ export interface AccessRequest {
   readonly actor: string;
   /** Schema changes may have a login of their own. */
   readonly purpose?: Purpose;
+  /** The newest migration the work needs, where that is not all of them: what repairs rows comes before constraints. */
+  readonly needs?: string;
   /** Told once both connections have named themselves, before any work. */
   readonly onOpen: (database: Database) => void;
   /** Told what the embedded target does by itself on first use. */
@@ -49,6 +51,7 @@ export async function withOpenTarget<T>(
   const target = requireTarget(request.settings);
   const logins = readLogins(request.settings, target, request.purpose ?? 'use');
   logins.notices.forEach(request.onNotice);
+  if (target.engine === 'pglite') ensureEmbeddedKey(target);
   return withDatabase({ target, logins, waitMs: request.waitMs }, async (database) => {
     request.onOpen(database);
     if (target.engine !== 'pglite' && target.strict) assertHarmless(target, await findHarm(database));
@@ -67,10 +70,16 @@ export async function withAccess<T>(request: AccessRequest, work: (access: Acces
   return withOpenTarget(request, async (database) => {
     const permit = await permitFor(database, request);
     if (target.engine === 'pglite') await prepareEmbedded(database, permit, request);
-    const pending = await pendingMigrations(database.canvas);
-    if (pending.length > 0) throw faults.migrationsPending(target.name, pending);
+    const missing = await missingMigrations(database, request);
+    if (missing.length > 0) throw faults.migrationsPending(target.name, missing);
     return work({ database, permit, keys });
   });
+}
+
+/** What is pending and needed. */
+async function missingMigrations({ canvas }: Database, { needs }: Pick<AccessRequest, 'needs'>): Promise<string[]> {
+  const pending = await pendingMigrations(canvas);
+  return pending.filter((name) => needs === undefined || name <= needs);
 }
 
 /**
@@ -93,7 +102,7 @@ export async function permitFor(
 async function prepareEmbedded(database: Database, permit: Permit, request: AccessRequest): Promise<void> {
   const { actor, onNotice } = request;
   const { canvas } = database;
-  if ((await pendingMigrations(canvas)).length > 0) {
+  if ((await missingMigrations(database, request)).length > 0) {
     await migrateLatest(database, permit, { actor, onApplied: (name) => onNotice(`Migrated: ${name}`) });
   }
   if (!(await hasTable(canvas, 'Sessions', 'dbo'))) {

@@ -622,6 +622,66 @@ export const faults = {
       'Nothing was written.',
     ),
 
+  idsNotMade: (table: string, column: string) =>
+    make(
+      'SCHEMA_UNSUPPORTED',
+      `canvas.${table} has a shape that this toolkit does not support.`,
+      `${column} is no identity column: the database does not make its ids.`,
+      'Identity cannot be added to a column that is there. Nothing was written; use the database of the application.',
+    ),
+
+  // --- repair --------------------------------------------------------------------------------------------------
+  toDecide: (repairs: number, findings: number) =>
+    make(
+      'CHECKS_FAILED',
+      repairs === 0
+        ? `${findings} things are left that a person must decide.`
+        : `${repairs} things can be mended, ${findings} must be decided by a person.`,
+      'Each is told above, with its ids.',
+      repairs === 0
+        ? 'Nothing is guessed, merged or deleted: decide each as the lines above say, then run the command again.'
+        : 'Nothing was written. Run the command again with --apply to mend what can be mended.',
+    ),
+  canvasSessionNotFound: (canvasSessionId: number) =>
+    make(
+      'HOST_SESSION_NOT_FOUND',
+      `There is no canvas session ${canvasSessionId}.`,
+      'canvas.Sessions has no row with that SessionId.',
+      'The canvas session id is not the KSESSIONS id; list both with the plan of consolidate.mjs. Nothing was done.',
+    ),
+  relinked: (canvasSessionId: number) =>
+    make(
+      'CONFLICT',
+      `Canvas session ${canvasSessionId} was linked by another run meanwhile.`,
+      'What was to be mended was read before. Nothing of this session was written.',
+      'Run the command again.',
+    ),
+  linkedOtherwise: (canvasSessionId: number, other: number) =>
+    make(
+      'CONFLICT',
+      `Canvas session ${canvasSessionId} is linked to KSESSIONS ${other} already.`,
+      'A link is never changed to another session.',
+      'Check both numbers: first the canvas session id, then the KSESSIONS id. Nothing was done.',
+    ),
+  linkTaken: (ksessionsId: number, canvasSessionId: number) =>
+    make(
+      'CONFLICT',
+      `KSESSIONS session ${ksessionsId} has canvas session ${canvasSessionId} already.`,
+      'One KSESSIONS session has one canvas session.',
+      'Check both numbers: first the canvas session id, then the KSESSIONS id. Nothing was done.',
+      { ksessionsId },
+    ),
+  unlinkedNamesake: (target: string, ksessionsId: number, title: string, canvasSessionIds: readonly number[]) =>
+    make(
+      'CONFLICT',
+      `KSESSIONS session ${ksessionsId} may have a canvas session already, which nobody has linked to it.`,
+      `A live credential of the same title ("${title}") hangs on canvas session ${canvasSessionIds.join(', ')}; ` +
+        'a title is no proof, so nothing was written.',
+      `If it is: npx zx scripts/consolidate.mjs --target ${target} --apply --link ${canvasSessionIds[0]}=${ksessionsId}; ` +
+        `if it is not: the same with --link ${canvasSessionIds[0]}=none`,
+      { ksessionsId },
+    ),
+
   // --- host sessions -------------------------------------------------------------------------------------------
   sessionNotFound: (ksessionsId: number, source: string) =>
     make(

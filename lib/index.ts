@@ -5,10 +5,13 @@ export { accessRequest, runCommand, SHARED_OPTIONS, WRITING_OPTIONS, type Comman
 export { askText, confirm, isTerminal } from './cli/confirm';
 export { forEachId, openOutput } from './cli/output';
 export * as render from './cli/render';
-export { actorOf, parseExpiry, parseIds, parseSeconds, parseText } from './cli/words';
+export * as renderMigrations from './cli/render-migrations';
+export { actorOf, parseExpiry, parseIds, parseLink, parseSeconds, parseText } from './cli/words';
 export { readSettings, type Settings } from './config/settings';
 export { explain, findHarm, withDatabase, withTransaction } from './engines/database';
 export { EXIT_OF, faults, ToolkitError, type Code } from './errors';
+export { authenticateHost, type Authentication } from './hosts/authenticate';
+export { consolidate, CONSOLIDATE_NEEDS, link, MAX_REASON } from './hosts/consolidate';
 export { HostGuid } from './hosts/credential';
 export {
   planProvision,
@@ -21,4 +24,5 @@ export {
   type Receipt,
 } from './hosts/provision';
 export { enrol, readMarker, requirePermit } from './migrations/enrol';
-export { migrateLatest, pendingMigrations } from './migrations/run';
+export { firstRefusal, migrationStatus, previewLatest } from './migrations/preview';
+export { migrateLatest, pendingMigrations, rehearse, rollback } from './migrations/run';

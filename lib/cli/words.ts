@@ -33,6 +33,25 @@ function parseId(digits: string, word: string): number {
   return id;
 }
 
+/** Canvas ids are BIGINT; one beyond 2^53 would be rounded to another. */
+const LINK = /^(\d{1,15})=(\d{1,10}|none)$/;
+
+/**
+ * Which KSESSIONS session a canvas session is: `219=15`, or `215=none`.
+ * @throws ToolkitError USAGE
+ */
+export function parseLink(text: string): { canvasSessionId: number; ksessionsId: number | null } {
+  const [, canvas = '0', ksessions = ''] = LINK.exec(text) ?? [];
+  if (Number(canvas) < 1) {
+    throw faults.usage(
+      `--link ${JSON.stringify(text)} cannot be used.`,
+      'It takes a canvas session id and a KSESSIONS id, or none.',
+      'Write --link CANVAS=KSESSIONS, for example --link 219=15, or --link 215=none. Nothing was done.',
+    );
+  }
+  return { canvasSessionId: Number(canvas), ksessionsId: ksessions === 'none' ? null : parseId(ksessions, text) };
+}
+
 /** Units of the short form, as luxon names them. */
 const UNITS = { s: 'seconds', m: 'minutes', h: 'hours', d: 'days', w: 'weeks' } as const;
 

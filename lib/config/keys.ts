@@ -1,21 +1,21 @@
 /** HMAC keys: read from the environment or a file, never printed. The first signs, all verify. */
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { accessSync, closeSync, constants, existsSync, fsyncSync, linkSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { faults } from '../errors';
 import { readSecretFile } from './secret-file';
 import { variable, type Settings } from './settings';
-import type { Target } from './targets';
+import type { EmbeddedTarget, Target } from './targets';
 
 /** SHA-256 is 32 bytes: a shorter HMAC key is weaker than the hash (RFC 2104 section 3). */
 const MINIMUM_BYTES = 32;
 
 /**
- * SHA-256 of the constant in the old tool's source. It is public, so it never hashes; it is recognised by its
- * digest so that this source does not carry it too (I-38).
+ * The constant in the old tool's source (I-38). It is public and no secret: as a key it is refused, and nothing is ever
+ * stored under it. Where a target says `"legacyKey": "verify"`, what the old tool stored under it still verifies.
  */
-const PUBLIC_LEGACY_KEY = '3482856fde14a82396ffc600b834d82f9fcd3462a15323fe1ad1d4cb7ce95d7f';
+const PUBLIC_LEGACY_KEY = Buffer.from('NOOR-CANVAS-HOST-SECRET-2025', 'utf8');
 
 /** A key that masks itself: printed, logged or serialised it shows its id only. */
 export class HmacKey {
@@ -66,6 +66,8 @@ export interface KeyRing {
   readonly signing: HmacKey;
   /** All keys, the signing one first: each may verify. */
   readonly all: readonly HmacKey[];
+  /** The public key of the old tool, where the target lets its credentials verify. It never signs. */
+  readonly legacy: HmacKey | undefined;
 }
 
 /** @returns the key with that id, or undefined */
@@ -93,7 +95,17 @@ export function readKeys(settings: Settings, target: Target): KeyRing {
   const secrets = [...given, ...own.filter((key) => !given.some((other) => other.equals(key)))];
   const [signing, ...rest] = secrets.map((secret) => new HmacKey(secret));
   if (signing === undefined) throw faults.noKey(target.name);
-  return { signing, all: [signing, ...rest] };
+  const mayVerify = target.engine !== 'pglite' && target.legacyKey === 'verify';
+  return { signing, all: [signing, ...rest], legacy: mayVerify ? new HmacKey(PUBLIC_LEGACY_KEY) : undefined };
+}
+
+/**
+ * Makes the embedded target's own key where there is none. Whatever opens that target first does this before: a key
+ * that comes after data looks like one that was lost.
+ * @throws ToolkitError CONFIG
+ */
+export function ensureEmbeddedKey({ folder }: EmbeddedTarget): void {
+  embeddedKey(folder);
 }
 
 function givenKeys(settings: Settings): Buffer[] {
@@ -121,7 +133,7 @@ function parseKeys(text: string, origin: string): Buffer[] {
 }
 
 function assertStrong(key: Buffer, origin: string, line: number): void {
-  if (createHash('sha256').update(key).digest('hex') === PUBLIC_LEGACY_KEY) {
+  if (key.equals(PUBLIC_LEGACY_KEY)) {
     throw faults.badKey(origin, line, "it is the constant of the old tool's source, which is public");
   }
   if (key.length < MINIMUM_BYTES) {

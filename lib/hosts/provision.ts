@@ -9,12 +9,13 @@ import pRetry from 'p-retry';
 import { v4 as uuidV4 } from 'uuid';
 import { appendEvent, findEvent, readNewestEvents, type ChainHead } from '../audit';
 import type { HmacKey, KeyRing } from '../config/keys';
-import { CommitUnknown, explain, readClock, withTransaction, type Database, type Writer } from '../engines/database';
+import { CommitUnknown, explain, readClock, withTransaction, type Database, type Reader, type Writer } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
 import type { Permit } from '../guard/guard';
 import { findSourceSession, type SourceSession } from '../source';
 import { HostGuid } from './credential';
 import {
+  canvasTitleOf,
   endHostSession,
   findCanvasState,
   findWithHashCopy,
@@ -23,9 +24,11 @@ import {
   replaceCredential,
   setChainHead,
   setHashCopy,
+  whyOver,
   type CanvasState,
   type HostSession,
 } from './store';
+import { findNamesakes } from './survey';
 
 export interface ProvisionRequest {
   readonly ksessionsId: number;
@@ -46,8 +49,8 @@ export interface ProvisionPlan {
   readonly canvasSessionId: number | null;
   /** The live host session that is replaced in place, or kept. */
   readonly live: HostSession | undefined;
-  /** A host session past its date: it is ended first and never revived. */
-  readonly expired: HostSession | undefined;
+  /** An active host session past its date, or revoked before: it is ended first and never revived. */
+  readonly over: HostSession | undefined;
   readonly expiresAt: Date | null;
 }
 
@@ -102,26 +105,39 @@ export function planProvision(
     throw faults.badExpiry(expiresAt.toISOString(), `The database's clock says ${now.toISOString()}.`);
   }
   const current = canvas?.live;
-  const isExpired = current?.expiresAt != null && current.expiresAt <= now;
-  const live = isExpired ? undefined : current;
+  const isOver = current !== undefined && whyOver(current, now) !== undefined;
+  const live = isOver ? undefined : current;
   const common = { session, canvasSessionId: canvas?.canvasSessionId ?? null, live };
   if (request.confirmed !== undefined && request.confirmed !== (live?.fingerprint ?? null)) {
     throw faults.changedMeanwhile(ksessionsId);
   }
   if (live === undefined) {
-    return { ...common, action: 'provision', expired: current, expiresAt: expiresAt ?? null };
+    return { ...common, action: 'provision', over: current, expiresAt: expiresAt ?? null };
   }
   if (ifExists === 'fail') throw faults.alreadyThere(ksessionsId, live.fingerprint ?? 'not recorded');
   if (ifExists === 'keep' && canvas?.hashCopy !== live.hash) throw faults.hashCopyDiffers(ksessionsId);
-  if (ifExists === 'keep') return { ...common, action: 'keep', expired: undefined, expiresAt: live.expiresAt };
-  return { ...common, action: 'rotate', expired: undefined, expiresAt: expiresAt ?? live.expiresAt };
+  if (ifExists === 'keep') return { ...common, action: 'keep', over: undefined, expiresAt: live.expiresAt };
+  return { ...common, action: 'rotate', over: undefined, expiresAt: expiresAt ?? live.expiresAt };
 }
 
 /** The plan from reads alone: writes nothing and uses up no identity value. @throws as `planProvision` */
 export async function previewProvision(database: Database, request: ProvisionRequest): Promise<ProvisionPlan> {
   const session = await requireSourceSession(database, request.ksessionsId);
-  const canvas = await findCanvasState(database.canvas, request.ksessionsId);
-  return planProvision(session, canvas, request, await readClock(database));
+  const now = await readClock(database);
+  return planProvision(session, await readCanvas(database.canvas, session, now), request, now);
+}
+
+/**
+ * The canvas side of a session. Rows from before KSessionsId have NULL there; one of the same title that is open may
+ * be the very session, and a second canvas row must not be made silently (I-20). Nor is it taken for it (I-21).
+ * @throws ToolkitError CONFLICT
+ */
+async function readCanvas(reader: Reader, session: SourceSession, now: Date): Promise<CanvasState | undefined> {
+  const canvas = await findCanvasState(reader, session.ksessionsId);
+  if (canvas !== undefined) return canvas;
+  const namesakes = await findNamesakes(reader, canvasTitleOf(session), now);
+  if (namesakes.length === 0) return undefined;
+  throw faults.unlinkedNamesake(reader.admission.target.name, session.ksessionsId, session.title, namesakes);
 }
 
 /** @throws ToolkitError SESSION_NOT_FOUND, NO_TRANSCRIPTS */
@@ -191,10 +207,10 @@ async function applyOnce(
   request: ProvisionRequest,
   delivery: Delivery,
 ): Promise<Receipt> {
-  const canvas = await findCanvasState(writer, request.ksessionsId);
+  const canvas = await readCanvas(writer, session, writer.now);
   const plan = planProvision(session, canvas, request, writer.now);
   if (plan.action === 'keep' && plan.live !== undefined) return keptReceipt(writer, plan, plan.live);
-  if (plan.expired !== undefined) await endExpired(writer, operation, plan, plan.expired, request);
+  if (plan.over !== undefined) await endOver(writer, operation, plan, plan.over, request);
   const receipt =
     plan.live === undefined
       ? await writeNew(writer, operation, plan, request)
@@ -264,23 +280,23 @@ async function writeReplacement(
   };
 }
 
-async function endExpired(
+async function endOver(
   writer: Writer,
   operation: Operation,
   plan: ProvisionPlan,
-  expired: HostSession,
+  over: HostSession,
   request: ProvisionRequest,
 ): Promise<void> {
-  const head: ChainHead = await appendEvent(writer, operation.key, expired.head, {
+  const head: ChainHead = await appendEvent(writer, operation.key, over.head, {
     ...eventFacts(operation, plan, request),
-    hostSessionId: expired.hostSessionId,
+    hostSessionId: over.hostSessionId,
     canvasSessionId: requireId(plan.canvasSessionId),
-    action: 'expired',
-    oldFingerprint: expired.fingerprint,
+    action: whyOver(over, writer.now) === 'revived' ? 'consolidated' : 'expired',
+    oldFingerprint: over.fingerprint,
     newFingerprint: null,
-    expiresAt: expired.expiresAt,
+    expiresAt: over.expiresAt,
   });
-  await endHostSession(writer, expired.hostSessionId, request.actor, head);
+  await endHostSession(writer, over, request.actor, head);
 }
 
 function credentialOf({ guid, key }: Operation, expiresAt: Date | null | undefined) {

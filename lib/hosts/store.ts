@@ -31,14 +31,23 @@ export interface HostSession {
   readonly expiresAt: Date | null;
   /** When this credential replaced an earlier one; null when it is the row's first. */
   readonly updatedAt: Date | null;
+  /** With IsActive set it is a revived row of the old tool (I-36): it is settled, and never live. */
+  readonly revokedAt: Date | null;
   readonly isActive: boolean;
   readonly head: ChainHead;
+}
+
+/** Why an active row is live no more: it was revoked and made active again (I-36), or is past its date. */
+export function whyOver({ expiresAt, revokedAt }: HostSession, now: Date): 'revived' | 'expired' | undefined {
+  if (revokedAt !== null) return 'revived';
+  return expiresAt !== null && expiresAt <= now ? 'expired' : undefined;
 }
 
 /** The canvas side of one KSESSIONS id. */
 export interface CanvasState {
   readonly canvasSessionId: number;
   readonly hashCopy: string;
+  /** The active row, which may be over. */
   readonly live: HostSession | undefined;
 }
 
@@ -85,12 +94,17 @@ export async function findWithHashCopy(
   return row === undefined ? undefined : { ...toHostSession(row), hashCopy: textOf(row, 'HostGuid') };
 }
 
+/** The title of a session as its canvas row has it. */
+export function canvasTitleOf({ title }: SourceSession): string {
+  return cut(title, TITLE_LENGTH);
+}
+
 /** Makes the canvas session of a KSESSIONS id, with its hash copy. @returns the id the database gave it */
 export async function insertCanvasSession(writer: Writer, session: SourceSession, hash: string): Promise<number> {
   return insertOne(writer, SESSIONS, 'SessionId', {
     GroupId: uuidV4(),
     KSessionsId: session.ksessionsId,
-    Title: cut(session.title, TITLE_LENGTH),
+    Title: canvasTitleOf(session),
     Description: session.description === null ? null : cut(session.description, DESCRIPTION_LENGTH),
     Status: 'Created',
     HostGuid: hash,
@@ -131,18 +145,17 @@ export async function replaceCredential(
   });
 }
 
-/** Ends a live row; it is never revived. */
+/** Ends a live row; it is never revived. One that was revoked once before keeps who did it and when. */
 export async function endHostSession(
   writer: Writer,
-  hostSessionId: number,
+  { hostSessionId, revokedAt }: Pick<HostSession, 'hostSessionId' | 'revokedAt'>,
   endedBy: string,
   head: ChainHead,
 ): Promise<void> {
   await updateOne(writer, HOST_SESSIONS, { HostSessionId: hostSessionId, IsActive: true }, {
     ...headColumns(head),
     IsActive: false,
-    RevokedAt: writer.now,
-    RevokedBy: endedBy,
+    ...(revokedAt === null ? { RevokedAt: writer.now, RevokedBy: endedBy } : {}),
     UpdatedAt: writer.now,
   });
 }
@@ -155,6 +168,11 @@ export async function setChainHead(writer: Writer, hostSessionId: number, head: 
 /** Sets the hash copy the application's login reads; '' when no credential is live. */
 export async function setHashCopy(writer: Writer, canvasSessionId: number, hash: string): Promise<void> {
   await updateOne(writer, SESSIONS, { SessionId: canvasSessionId }, { HostGuid: hash, ModifiedAt: writer.now });
+}
+
+/** Says which KSESSIONS session a canvas session is; null: none. */
+export async function setLink(writer: Writer, canvasSessionId: number, ksessionsId: number | null): Promise<void> {
+  await updateOne(writer, SESSIONS, { SessionId: canvasSessionId }, { KSessionsId: ksessionsId, ModifiedAt: writer.now });
 }
 
 /** @returns the id the database gave the row */
@@ -182,7 +200,7 @@ function headColumns(head: ChainHead) {
   return { LastSequence: head.sequence, LastEventHash: head.hash };
 }
 
-function toHostSession(row: Row): HostSession {
+export function toHostSession(row: Row): HostSession {
   return {
     hostSessionId: idOf(row, 'HostSessionId'),
     hash: textOf(row, 'HostGuidHash'),
@@ -192,6 +210,7 @@ function toHostSession(row: Row): HostSession {
     createdBy: textOrNull(row, 'CreatedBy'),
     expiresAt: dateOrNull(row, 'ExpiresAt'),
     updatedAt: dateOrNull(row, 'UpdatedAt'),
+    revokedAt: dateOrNull(row, 'RevokedAt'),
     isActive: flagOf(row, 'IsActive'),
     head: { sequence: numberOf(row, 'LastSequence', 0), hash: textOrNull(row, 'LastEventHash') },
   };

@@ -7,7 +7,7 @@
  * index of the right name is not accepted, a right one of another name is.
  */
 import type { Knex } from 'knex';
-import type { Dialect } from '../engines/engine';
+import { SCHEMA_UNSUPPORTED, type Dialect } from '../engines/engine';
 
 export const SCHEMA = 'canvas';
 
@@ -283,9 +283,6 @@ export async function requireIdentity(knex: Knex, table: string, column: string)
     `RAISE EXCEPTION ${message} USING ERRCODE = '${SCHEMA_UNSUPPORTED.postgres}'`,
   ]);
 }
-
-/** The codes of a statement that finds a schema it cannot work on. */
-export const SCHEMA_UNSUPPORTED = { postgres: 'CH001', mssql: 50001 } as const satisfies Record<Dialect, unknown>;
 
 /**
  * Makes a table append-only: the database refuses UPDATE and DELETE, and TRUNCATE where it can (a row trigger does

@@ -19,6 +19,7 @@ const WORDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   provision: [['15', '212', '99999'], ['15'], ['15', '--dry-run']],
   enrol: [['--target', 'scratch', '--confirm', 'x']],
   migrate: [['status']],
+  consolidate: [['--apply']],
 };
 
 const FORMS = [[], ['--json'], ['--verbose'], ['--json', '--verbose']];

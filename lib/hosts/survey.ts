@@ -1,0 +1,264 @@
+/**
+ * What stands in the canvas tables across all sessions: found by sets, read in batches, so that memory stays flat
+ * however many rows there are. Reads only.
+ */
+import type { Reader } from '../engines/database';
+import type { Dialect } from '../engines/engine';
+import { idOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
+import { toHostSession, type HostSession } from './store';
+
+/** Rows read at once. */
+const BATCH = 200;
+
+/** One canvas session with every credential it ever had. */
+export interface CanvasCredentials {
+  readonly canvasSessionId: number;
+  /** null where nobody has said which KSESSIONS session it is. */
+  readonly ksessionsId: number | null;
+  readonly title: string | null;
+  readonly hashCopy: string;
+  /** Live and ended, by id. */
+  readonly hostSessions: readonly HostSession[];
+}
+
+/** What only a person can decide. */
+export interface Finding {
+  readonly kind: 'two-canvas-rows' | 'unlinked' | 'copy-alone' | 'orphan' | 'same-hash';
+  readonly ksessionsId: number | null;
+  readonly canvasSessionIds: readonly number[];
+  readonly hostSessionIds: readonly number[];
+  readonly title: string | null;
+}
+
+/** A case-insensitive collation must not make two hashes equal; PostgreSQL compares bytes by itself. */
+const EXACT: Record<Dialect, string> = { postgres: '', mssql: ' COLLATE Latin1_General_100_BIN2' };
+
+/** The part of LIMIT that both kinds of server know. */
+const NEXT_BATCH = `OFFSET 0 ROWS FETCH NEXT ${BATCH} ROWS ONLY`;
+
+const isActive = (row: string) => `${row}."IsActive" = ?`;
+
+/**
+ * Rows of a query in batches. Its first binding is the last id seen; it is ordered by "id", which is greater.
+ * @param bindings what follows that id
+ */
+async function* inBatches(reader: Reader, sql: string, bindings: readonly (boolean | Date)[]): AsyncGenerator<Row[]> {
+  for (let last = 0; ; ) {
+    const rows = await reader.ask<Row>(`${sql} ORDER BY "id" ${NEXT_BATCH}`, [last, ...bindings]);
+    if (rows.length > 0) yield rows;
+    if (rows.length < BATCH) return;
+    last = idOf(rows.at(-1), 'id');
+  }
+}
+
+/**
+ * Canvas sessions whose credentials are not as they should be: more than one live row, one that was revoked or is
+ * past its date, one without a trail, or a hash copy that is not that of the live row.
+ */
+export async function* findDisorder(reader: Reader, now: Date): AsyncGenerator<CanvasCredentials> {
+  const exact = EXACT[reader.dialect];
+  const sql = `
+    SELECT s."SessionId" AS "id" FROM canvas."Sessions" s WHERE s."SessionId" > ? AND (
+      EXISTS (SELECT 1 FROM canvas."HostSessions" h WHERE h."SessionId" = s."SessionId" AND ${isActive('h')} AND (
+        h."LastSequence" IS NULL OR h."RevokedAt" IS NOT NULL OR h."ExpiresAt" <= ? OR h."HostGuidHash"${exact} <> s."HostGuid"
+        OR EXISTS (SELECT 1 FROM canvas."HostSessions" o WHERE o."SessionId" = h."SessionId" AND ${isActive('o')}
+          AND o."HostSessionId" <> h."HostSessionId")))
+      OR (s."HostGuid" <> '' AND EXISTS (SELECT 1 FROM canvas."HostSessions" e WHERE e."SessionId" = s."SessionId")
+        AND NOT EXISTS (SELECT 1 FROM canvas."HostSessions" a WHERE a."SessionId" = s."SessionId" AND ${isActive('a')})))`;
+  for await (const rows of inBatches(reader, sql, [true, now, true, true])) {
+    yield* await readCredentials(reader, rows.map((row) => idOf(row, 'id')));
+  }
+}
+
+/** The canvas sessions of those ids, in order, with all their host sessions. */
+export async function readCredentials(reader: Reader, canvasSessionIds: readonly number[]): Promise<CanvasCredentials[]> {
+  const sessions = await reader
+    .from('canvas', 'Sessions')
+    .select('SessionId', 'KSessionsId', 'Title', 'HostGuid')
+    .whereIn('SessionId', canvasSessionIds)
+    .orderBy('SessionId');
+  const hosts = await reader
+    .from('canvas', 'HostSessions')
+    .whereIn('SessionId', canvasSessionIds)
+    .orderBy('HostSessionId');
+  const bySession = groupBySession(hosts);
+  return sessions.map((row) => {
+    const canvasSessionId = idOf(row, 'SessionId');
+    return {
+      canvasSessionId,
+      ksessionsId: idOrNull(row, 'KSessionsId'),
+      title: textOrNull(row, 'Title'),
+      hashCopy: textOf(row, 'HostGuid'),
+      hostSessions: bySession.get(canvasSessionId) ?? [],
+    };
+  });
+}
+
+function groupBySession(rows: readonly Row[]): Map<number, HostSession[]> {
+  const groups = new Map<number, HostSession[]>();
+  for (const row of rows) {
+    const canvasSessionId = idOf(row, 'SessionId');
+    const group = groups.get(canvasSessionId);
+    if (group === undefined) groups.set(canvasSessionId, [toHostSession(row)]);
+    else group.push(toHostSession(row));
+  }
+  return groups;
+}
+
+function idOrNull(row: Row, column: string): number | null {
+  return row[column] === null ? null : idOf(row, column);
+}
+
+/** Everything a person must decide, kind by kind. */
+export async function* findUndecided(reader: Reader, now: Date): AsyncGenerator<Finding> {
+  yield* findTwoCanvasRows(reader);
+  yield* findOpenWithoutLink(reader, now);
+  yield* findCopiesAlone(reader);
+  yield* findOrphans(reader);
+  yield* findSameHashes(reader);
+}
+
+/** Which of them the application's users meant cannot be read from the rows. */
+async function* findTwoCanvasRows(reader: Reader): AsyncGenerator<Finding> {
+  const sql = `
+    SELECT s."KSessionsId" AS "id" FROM canvas."Sessions" s WHERE s."KSessionsId" > ?
+    GROUP BY s."KSessionsId" HAVING COUNT(*) > 1`;
+  for await (const rows of inBatches(reader, sql, [])) {
+    for (const row of rows) yield await readTwoCanvasRows(reader, idOf(row, 'id'));
+  }
+}
+
+async function readTwoCanvasRows(reader: Reader, ksessionsId: number): Promise<Finding> {
+  const rows = await reader.from('canvas', 'Sessions').where({ KSessionsId: ksessionsId }).orderBy('SessionId');
+  const canvasSessionIds = rows.map((row) => idOf(row, 'SessionId'));
+  const hosts = await reader
+    .from('canvas', 'HostSessions')
+    .where({ IsActive: true })
+    .whereIn('SessionId', canvasSessionIds)
+    .orderBy('HostSessionId');
+  return {
+    kind: 'two-canvas-rows',
+    ksessionsId,
+    canvasSessionIds,
+    hostSessionIds: hosts.map((row) => idOf(row, 'HostSessionId')),
+    title: rows[0] === undefined ? null : textOrNull(rows[0], 'Title'),
+  };
+}
+
+/**
+ * Canvas sessions that open and are linked to no KSESSIONS session, each with its newest live host session, without
+ * those of which somebody has said that they stand for none: that word stands in the trail.
+ */
+const OPEN_WITHOUT_LINK = `
+  SELECT s."SessionId" AS "id", s."Title" AS "Title", h."HostSessionId" AS "HostSessionId"
+  FROM canvas."Sessions" s JOIN canvas."HostSessions" h ON h."SessionId" = s."SessionId"
+  WHERE s."SessionId" > ? AND s."KSessionsId" IS NULL AND h."HostSessionId" = (
+    SELECT MAX(l."HostSessionId") FROM canvas."HostSessions" l WHERE l."SessionId" = s."SessionId" AND ${isActive('l')}
+      AND l."RevokedAt" IS NULL AND (l."ExpiresAt" IS NULL OR l."ExpiresAt" > ?))
+  AND NOT EXISTS (SELECT 1 FROM canvas."HostSessionEvents" e WHERE e."HostSessionId" = h."HostSessionId"
+    AND e."Action" = 'linked' AND e."KSessionsId" IS NULL)`;
+
+/**
+ * The id and the title of such a session are no proof: canvas 215 was not KSESSIONS 215 (I-21), and provisioning the
+ * session it does stand for would make a second row (I-20).
+ */
+async function* findOpenWithoutLink(reader: Reader, now: Date): AsyncGenerator<Finding> {
+  yield* findingsOf(reader, 'unlinked', OPEN_WITHOUT_LINK, [true, now]);
+}
+
+/** The canvas ids of open, unlinked sessions that have this title. */
+export async function findNamesakes(reader: Reader, title: string, now: Date): Promise<number[]> {
+  const sql = `${OPEN_WITHOUT_LINK} AND s."Title" = ? ORDER BY s."SessionId" ${NEXT_BATCH}`;
+  return (await reader.ask<Row>(sql, [0, true, now, title])).map((row) => idOf(row, 'id'));
+}
+
+/** The canvas ids linked to a KSESSIONS id. */
+export async function findLinked(reader: Reader, ksessionsId: number): Promise<number[]> {
+  const rows = await reader.from('canvas', 'Sessions').where({ KSessionsId: ksessionsId }).orderBy('SessionId');
+  return rows.map((row) => idOf(row, 'SessionId'));
+}
+
+/** Has somebody said of a host session that it stands for no KSESSIONS session? */
+export async function isDeclaredAlone(reader: Reader, hostSessionId: number): Promise<boolean> {
+  const rows = await reader
+    .from('canvas', 'HostSessionEvents')
+    .where({ HostSessionId: hostSessionId, Action: 'linked' })
+    .whereNull('KSessionsId')
+    .limit(1);
+  return rows.length > 0;
+}
+
+/** A hash that opens a session and belongs to no host session, past or present: no trail could say what ended it. */
+async function* findCopiesAlone(reader: Reader): AsyncGenerator<Finding> {
+  const sql = `
+    SELECT s."SessionId" AS "id", s."KSessionsId" AS "KSessionsId", s."Title" AS "Title" FROM canvas."Sessions" s
+    WHERE s."SessionId" > ? AND s."HostGuid" <> ''
+      AND NOT EXISTS (SELECT 1 FROM canvas."HostSessions" h WHERE h."SessionId" = s."SessionId")`;
+  yield* findingsOf(reader, 'copy-alone', sql, []);
+}
+
+async function* findingsOf(
+  reader: Reader,
+  kind: Finding['kind'],
+  sql: string,
+  bindings: readonly (boolean | Date)[],
+): AsyncGenerator<Finding> {
+  for await (const rows of inBatches(reader, sql, bindings)) {
+    yield* rows.map((row) => ({
+      kind,
+      ksessionsId: row['KSessionsId'] == null ? null : idOf(row, 'KSessionsId'),
+      canvasSessionIds: [idOf(row, 'id')],
+      hostSessionIds: row['HostSessionId'] == null ? [] : [idOf(row, 'HostSessionId')],
+      title: textOrNull(row, 'Title'),
+    }));
+  }
+}
+
+/** Host sessions of canvas sessions that are not there (I-14). */
+async function* findOrphans(reader: Reader): AsyncGenerator<Finding> {
+  const sql = `
+    SELECT h."HostSessionId" AS "id", h."SessionId" AS "SessionId" FROM canvas."HostSessions" h
+    WHERE h."HostSessionId" > ? AND NOT EXISTS (SELECT 1 FROM canvas."Sessions" s WHERE s."SessionId" = h."SessionId")`;
+  for await (const rows of inBatches(reader, sql, [])) {
+    yield* rows.map((row) => ({
+      kind: 'orphan' as const,
+      ksessionsId: null,
+      // An orphan may refer to anything, zero and below included.
+      canvasSessionIds: [numberOf(row, 'SessionId', 0)],
+      hostSessionIds: [idOf(row, 'id')],
+      title: null,
+    }));
+  }
+}
+
+/** The same hash twice in one session: possible only where the application's own unique index is gone. */
+async function* findSameHashes(reader: Reader): AsyncGenerator<Finding> {
+  const sql = `
+    SELECT h."HostSessionId" AS "id", h."SessionId" AS "SessionId", MIN(o."HostSessionId") AS "other"
+    FROM canvas."HostSessions" h JOIN canvas."HostSessions" o ON o."SessionId" = h."SessionId"
+      AND o."HostGuidHash" = h."HostGuidHash" AND o."HostSessionId" < h."HostSessionId"
+    WHERE h."HostSessionId" > ? GROUP BY h."HostSessionId", h."SessionId"`;
+  for await (const rows of inBatches(reader, sql, [])) {
+    yield* rows.map((row) => ({
+      kind: 'same-hash' as const,
+      ksessionsId: null,
+      canvasSessionIds: [numberOf(row, 'SessionId', 0)],
+      hostSessionIds: [idOf(row, 'other'), idOf(row, 'id')],
+      title: null,
+    }));
+  }
+}
+
+/** How many rows each table of schema canvas has, the application's own tables included. */
+export async function countRows(reader: Reader): Promise<Record<string, number>> {
+  const tables = await reader.ask<{ name: string }>(
+    `SELECT t.table_name AS "name" FROM information_schema.tables t
+     WHERE t.table_schema = 'canvas' AND t.table_type = 'BASE TABLE' ORDER BY t.table_name`,
+  );
+  const counts: Record<string, number> = {};
+  for (const { name } of tables) {
+    const [row] = await reader.ask<Row>(`SELECT COUNT(*) AS "n" FROM canvas."${name.replaceAll('"', '""')}"`);
+    counts[name] = numberOf(row, 'n', 0);
+  }
+  return counts;
+}
