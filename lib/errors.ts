@@ -777,7 +777,7 @@ export const faults = {
     make(
       'DATA_NOT_READY',
       'The database would give out an id that is taken already.',
-      `${whereIs(place)}: the identity of ${constraint.replace(/^PK_/, 'canvas.')} is behind its largest id.`,
+      `${whereIs(place)}: the identity of ${constraint.replace(/^PK_/i, 'canvas.')} is behind its largest id.`,
       'Somebody inserted ids by hand. Set the identity to the largest id, then run the command again.',
       { cause },
     ),
