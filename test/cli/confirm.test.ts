@@ -6,7 +6,8 @@ import { text } from 'node:stream/consumers';
 import { PACKAGE_ROOT } from '../../lib/config/settings';
 import { access, pgliteLane, postgresLane, postgresUrl, type Scratch } from '../helpers/lanes';
 import { hostSessions, provisionHere, verifies } from '../helpers/state';
-import { commandOf, loadTerminals, runOnTerminal, type Reply } from '../helpers/terminal';
+import { commandOf } from '../helpers/script';
+import { loadTerminals, runOnTerminal, type Reply } from '../helpers/terminal';
 
 const QUESTION = /Replace it\?/;
 const GUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/;
