@@ -24,7 +24,7 @@ function fileOwner(): FileOwner {
 export function shareScratch(lane: Lane): () => Scratch {
   const owner = fileOwner();
   let scratch: Scratch | undefined;
-  test.before(async () => {
+  test.serial.before(async () => {
     scratch = await lane.ready(owner);
   });
   test.after.always(() => owner.end());
