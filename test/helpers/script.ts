@@ -76,19 +76,17 @@ export async function runHere(
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const told = Promise.all([text(stdout), text(stderr)]);
   const putBack = standIn({ stdout, stderr, words: [process.execPath, pathOf(script), ...words], scratch, env });
-  let code: number | null = null;
   try {
     // A module is evaluated once; another query makes it another module.
     await import(`${pathToFileURL(pathOf(script)).href}?run=${(runs += 1)}`);
-    code = (process.exitCode as number | undefined) ?? null;
+    const code = (process.exitCode as number | undefined) ?? null;
+    [stdout, stderr].forEach((stream) => stream.end());
+    const [out, err] = await told;
+    return { code, signal: null, stdout: out, stderr: err };
   } finally {
     putBack();
-    stdout.end();
-    stderr.end();
     isRunningHere = false;
   }
-  const [out, err] = await told;
-  return { code, signal: null, stdout: out, stderr: err };
 }
 
 interface StandIn {
