@@ -63,6 +63,18 @@ test('no variable turns the refusal of a protected database into a pass', async 
   }
 });
 
+for (const engine of ['postgres', 'mssql']) {
+  test.serial(`${engine}: KSESSIONS_DEV is no protected name: the commands go as far as the network`, async (t) => {
+    const scratch = retarget(await pgliteLane.empty(t), { ...FORBIDDEN, engine, database: 'KSESSIONS_DEV' });
+    const login = { SCRATCH_USER: 'x', SCRATCH_PASSWORD: 'x' };
+    for (const [script, words] of [['provision', ['15']], ['migrate', []], ['enrol', ['--target', 'scratch', '--confirm', 'x']]] as const) {
+      const { code, stderr } = await runHere(scratch, script, words, login);
+      t.is(code, 2, stderr);
+      t.regex(stderr, /^UNREACHABLE: .+\n {2}the canvas connection of target scratch .*KSESSIONS_DEV.*\n/m);
+    }
+  });
+}
+
 /** Every option of a command, as its own help names them. */
 async function optionsOf(script: string, scratch: Scratch): Promise<string[]> {
   const { stdout } = await runHere(scratch, script, ['--help']);

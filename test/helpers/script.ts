@@ -34,12 +34,17 @@ export function commandOf(script: string, words: readonly string[] = []): string
 
 /** Starts `zx scripts/NAME.mjs WORDS…` without a terminal. @param env variables beside the target's */
 export function start(scratch: Scratch, script: string, words: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
-  const [node = '', ...rest] = commandOf(script, words);
-  const child = spawn(node, rest, {
-    cwd: scratch.folder,
-    env: { ...scratch.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  return launch(commandOf(script, words), scratch.folder, { ...scratch.env, ...env });
+}
+
+/** Runs `knex WORDS…` with this package's knexfile to its end. */
+export function runKnex(scratch: Scratch, words: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Finished> {
+  const command = [process.execPath, ...process.execArgv, join(PACKAGE_ROOT, 'node_modules', 'knex', 'bin', 'cli.js')];
+  return launch([...command, ...words], PACKAGE_ROOT, { ...scratch.env, ...env }).finished;
+}
+
+function launch([file = '', ...words]: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Running {
+  const child = spawn(file, words, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
