@@ -534,6 +534,13 @@ export const faults = {
       'What was read before the lock was taken is no longer so. Nothing was written by this run.',
       'Run the command again.',
     ),
+  knexOverride: (what: string) =>
+    make(
+      'USAGE',
+      `${what} is not followed.`,
+      'It would take knex past the configuration that leads through the guard.',
+      'Leave it out, and choose a target of the list with CANVAS_TARGET. Nothing was done.',
+    ),
   withoutTransaction: (name: string) =>
     make(
       'USAGE',

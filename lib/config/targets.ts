@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { closest, distance } from 'fastest-levenshtein';
-import Ajv, { type ErrorObject } from 'ajv';
+import Ajv, { type ErrorObject, type ValidateFunction } from 'ajv';
 import { faults } from '../errors';
 import { parseJson } from './json';
 import type { Settings } from './settings';
@@ -103,10 +103,17 @@ function nearest(name: string, known: readonly string[]): string | undefined {
 function readTargetsFile(path: string): TargetsFile {
   const parsed = parseJson(readText(path), { comments: false });
   if ('faults' in parsed) throw faults.targetsInvalid(path, parsed.faults);
-  const ajv = new Ajv({ allErrors: true, strict: true, strictTypes: false, strictRequired: false });
-  const valid = ajv.compile<TargetsFile>(schema);
+  const valid = validator();
   if (!valid(parsed.value)) throw faults.targetsInvalid(path, (valid.errors ?? []).map(sayError));
   return parsed.value;
+}
+
+let compiled: ValidateFunction<TargetsFile> | undefined;
+
+/** Compiling the schema costs more than reading a file. */
+function validator(): ValidateFunction<TargetsFile> {
+  const options = { allErrors: true, strict: true, strictTypes: false, strictRequired: false };
+  return (compiled ??= new Ajv(options).compile<TargetsFile>(schema));
 }
 
 function readText(path: string): string {
