@@ -148,11 +148,13 @@ function toIdentity(row: Row): Identity {
  * https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql
  */
 function headOf(expected: Identity, lock: Lock | undefined): string {
+  // SQL Server keeps such locks apart by database by itself; Babelfish does not.
+  const resource = `${expected.database}/${lock?.name ?? ''}`;
   const taken =
     lock === undefined
       ? ''
       : `DECLARE @code int;
-EXEC @code = sp_getapplock @Resource = ${literal(lock.name)}, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
+EXEC @code = sp_getapplock @Resource = ${literal(resource)}, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
   @LockTimeout = ${lock.waitMs};
 IF @code = -3 THROW ${THROWN.deadlocked}, N'sp_getapplock: chosen as a deadlock victim.', 1;
 IF @code < 0 THROW ${THROWN.notLocked}, N'sp_getapplock: not granted in time.', 1;
