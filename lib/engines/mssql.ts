@@ -181,9 +181,8 @@ async function findHarm(ask: Ask, protectedDatabases: readonly string[]): Promis
     protectedDatabases,
   );
   const tables = await ask<{ name: string }>(
-    `SELECT t.name AS [name] FROM sys.tables t
-     WHERE t.schema_id = SCHEMA_ID(N'dbo') AND t.name IN (N'Groups', N'Categories', N'Sessions', N'SessionTranscripts')
-       AND (${mayWrite(`N'dbo.' + QUOTENAME(t.name)`, 'OBJECT')}) ORDER BY t.name`,
+    `SELECT t.name AS [name] FROM (VALUES (N'Groups'), (N'Categories'), (N'Sessions'), (N'SessionTranscripts')) t (name)
+     WHERE ${mayWrite(`N'dbo.' + t.name`, 'OBJECT')} ORDER BY t.name`,
   );
   const [role] = await ask<{ is: number | null }>(`SELECT IS_SRVROLEMEMBER('sysadmin') AS [is]`);
   return [

@@ -234,8 +234,10 @@ export function retarget(scratch: Scratch, changes: object): Scratch {
 }
 
 /** One statement as the server's administrator. */
-export async function asAdmin(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: postgresUrl });
+export async function asAdmin(statement: string, database?: string): Promise<void> {
+  const url = new URL(postgresUrl ?? '');
+  if (database !== undefined) url.pathname = database;
+  const client = new pg.Client({ connectionString: url.href });
   await client.connect();
   try {
     await client.query(statement);
