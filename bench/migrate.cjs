@@ -7,6 +7,7 @@ const { spawnSync } = require('node:child_process');
 const { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
+const { URL } = require('node:url');
 const pg = require('pg');
 
 const PAIRS = Number(process.argv[2] ?? 15);
