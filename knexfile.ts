@@ -11,7 +11,7 @@ module.exports = async () => {
   // `migrate:make` writes into ./migrations, wherever it was called.
   process.chdir(PACKAGE_ROOT);
   try {
-    return await knexCommandConfig(process.env);
+    return await knexCommandConfig(process.env, process.argv.slice(2));
   } catch (error) {
     // Knex would print a stack trace and always exit with 1.
     if (!(error instanceof ToolkitError)) throw error;

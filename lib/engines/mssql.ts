@@ -225,7 +225,7 @@ const NUMBERS: readonly (readonly [readonly number[], Explain])[] = [
 
 function duplicate(where: Where, code: string, error: unknown): ToolkitError {
   // Names are not translated, sentences are. A primary key that is taken was given out by an identity.
-  const key = /['"](PK_\w+)/.exec(error instanceof Error ? error.message : '')?.[1];
+  const key = /['"](PK_\w+)/i.exec(error instanceof Error ? error.message : '')?.[1];
   return key === undefined ? faults.conflict(where, code, error) : faults.identityBehind(where, key, error);
 }
 

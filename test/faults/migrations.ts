@@ -19,7 +19,7 @@ import { contents, legacyTarget } from '../helpers/legacy';
 import { start } from '../helpers/script';
 
 /** Who takes away what an experiment made: an AVA test, or a list. */
-type Owner = Parameters<Lane['empty']>[0];
+type Owner = Parameters<typeof legacyTarget>[0];
 
 /** Runs `work` with an owner that ends with it. */
 export async function owning<T>(work: (owner: Owner) => Promise<T>): Promise<T> {

@@ -25,13 +25,16 @@ export interface Scratch {
   readonly folder: string;
 }
 
+/** Who a scratch target lives for: a test, or a whole file. */
+export type Owner = Pick<ExecutionContext, 'teardown'>;
+
 export interface Lane {
   readonly name: 'pglite' | 'postgres' | 'mssql';
   readonly dialect: Dialect;
   /** A fresh target: enrolled, migrated, with the sample rows; gone when the test ends. */
-  ready(t: ExecutionContext): Promise<Scratch>;
+  ready(t: Owner): Promise<Scratch>;
   /** A fresh target in which nothing was done yet. */
-  empty(t: ExecutionContext): Promise<Scratch>;
+  empty(t: Owner): Promise<Scratch>;
 }
 
 export const TEST_KEY = 'test-key-0123456789-abcdefghijklmnopqrstuvwxyz';
@@ -46,7 +49,7 @@ function systemEnv(): NodeJS.ProcessEnv {
   return env;
 }
 
-function scratchFolder(t: ExecutionContext): string {
+function scratchFolder(t: Owner): string {
   const folder = mkdtempSync(join(tmpdir(), 'canvas-host-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
