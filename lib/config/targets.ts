@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { closest, distance } from 'fastest-levenshtein';
-import Ajv, { type ErrorObject, type ValidateFunction } from 'ajv';
+import type { ErrorObject, ValidateFunction } from 'ajv';
 import { faults } from '../errors';
 import { parseJson } from './json';
 import type { Settings } from './settings';
-import schema from './targets.schema.json';
+// eslint-disable-next-line @typescript-eslint/no-require-imports -- Ajv writes CommonJS without types
+const valid = require('./targets.validator.cjs') as ValidateFunction<TargetsFile>;
 
 export type EngineName = 'pglite' | 'postgres' | 'mssql';
 
@@ -103,17 +104,8 @@ function nearest(name: string, known: readonly string[]): string | undefined {
 function readTargetsFile(path: string): TargetsFile {
   const parsed = parseJson(readText(path), { comments: false });
   if ('faults' in parsed) throw faults.targetsInvalid(path, parsed.faults);
-  const valid = validator();
   if (!valid(parsed.value)) throw faults.targetsInvalid(path, (valid.errors ?? []).map(sayError));
   return parsed.value;
-}
-
-let compiled: ValidateFunction<TargetsFile> | undefined;
-
-/** Compiling the schema costs more than reading a file. */
-function validator(): ValidateFunction<TargetsFile> {
-  const options = { allErrors: true, strict: true, strictTypes: false, strictRequired: false };
-  return (compiled ??= new Ajv(options).compile<TargetsFile>(schema));
 }
 
 function readText(path: string): string {

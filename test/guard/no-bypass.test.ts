@@ -84,11 +84,20 @@ async function optionsOf(script: string, scratch: Scratch): Promise<string[]> {
 const ENDED_EARLIER = new Set(['help', 'version', 'target']);
 const INVENTED = ['--force', '--yes', '-y', '--production', '--skip-guard', '--no-guard', '--env=development'];
 
-for (const script of ['provision', 'migrate', 'enrol']) {
+const BASE = { provision: ['15'], migrate: [], enrol: ['--target', 'scratch'] } as const;
+
+/** Options that one verb of migrate takes and the others refuse as USAGE. */
+const OF_VERB: Readonly<Record<string, readonly string[]>> = {
+  'allow-late': ['latest', '--allow-late'],
+  rehearse: ['plan', '--rehearse'],
+  to: ['rollback', '--to', '0'],
+};
+
+for (const script of ['provision', 'migrate', 'enrol'] as const) {
   test.serial(`no option of ${script} turns a refusal into a pass`, async (t) => {
     const forbidden = retarget(await pgliteLane.empty(t), FORBIDDEN);
-    const base = script === 'provision' ? ['15'] : script === 'enrol' ? ['--target', 'scratch'] : [];
-    const options = (await optionsOf(script, forbidden)).filter((name) => !ENDED_EARLIER.has(name));
+    const base = BASE[script];
+    const options = (await optionsOf(script, forbidden)).filter((name) => !ENDED_EARLIER.has(name) && !(name in OF_VERB));
     t.true(options.length >= 6, options.join());
     // All at once, and each alone: there may be one that only works without the others.
     const each = options.map((option) => withValue(option, forbidden.folder));
@@ -98,6 +107,9 @@ for (const script of ['provision', 'migrate', 'enrol']) {
     };
     for (const words of [each.flat(), ...each]) {
       refused(words, await runHere(forbidden, script, [...base, ...words], { SCRATCH_USER: 'x' }));
+    }
+    for (const words of Object.values(OF_VERB).filter(() => script === 'migrate')) {
+      refused(words, await runHere(forbidden, script, words, { SCRATCH_USER: 'x' }));
     }
     refused(each.flat(), await run(forbidden, script, [...base, ...each.flat()], { SCRATCH_USER: 'x' }));
     for (const option of INVENTED) {

@@ -1,0 +1,74 @@
+/** Runs a script to its end, or kills it with SIGKILL at one of its statements. */
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../../lib/engines/database';
+import { databaseOf, entryFor, postgresUrl, writeTargets, type Lane, type Scratch } from './lanes';
+import { startProxy, type Proxy } from './postgres-proxy';
+import { start, type Finished } from './script';
+
+/** A place to be killed at: before a statement is sent, or when its answer has come. */
+export interface Boundary {
+  readonly moment: 'before' | 'after';
+  readonly index: number;
+}
+
+export interface Ran {
+  readonly finished: Finished;
+  /** The text of each statement, in order. */
+  readonly statements: readonly string[];
+}
+
+const PRELOAD = join(__dirname, 'kill-at-statement.cjs');
+
+/** @param at where it is killed; undefined lets it run to its end */
+export function runAndKill(lane: Lane, scratch: Scratch, script: string, words: readonly string[], at?: Boundary): Promise<Ran> {
+  return lane.name === 'pglite' ? inProcess(scratch, script, words, at) : throughProxy(scratch, script, words, at);
+}
+
+async function inProcess(scratch: Scratch, script: string, words: readonly string[], at?: Boundary): Promise<Ran> {
+  const file = join(scratch.folder, 'statements');
+  rmSync(file, { force: true });
+  const finished = await start(scratch, script, words, {
+    NODE_OPTIONS: `--require ${JSON.stringify(PRELOAD)}`,
+    STATEMENTS_FILE: file,
+    KILL_AT: at === undefined ? '' : `${at.moment} ${at.index}`,
+  }).finished;
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  return { finished, statements: lines.map((line) => JSON.parse(line) as string) };
+}
+
+async function throughProxy(scratch: Scratch, script: string, words: readonly string[], at?: Boundary): Promise<Ran> {
+  const { hostname, port } = new URL(postgresUrl ?? '');
+  let running: ReturnType<typeof start> | undefined;
+  const verdict = (moment: Boundary['moment']) => (index: number) =>
+    at?.moment === moment && at.index === index ? ('kill' as const) : ('pass' as const);
+  const proxy: Proxy = await startProxy({
+    host: hostname,
+    port: Number(port || 5432),
+    victim: () => running?.child,
+    onStatement: verdict('before'),
+    afterAnswer: verdict('after'),
+  });
+  try {
+    const folder = join(scratch.folder, 'through-proxy');
+    mkdirSync(folder, { recursive: true });
+    const { env } = writeTargets(folder, entryFor('127.0.0.1', proxy.port, databaseOf(scratch)));
+    running = start({ ...scratch, env: { ...scratch.env, ...env } }, script, words);
+    return { finished: await running.finished, statements: proxy.statements };
+  } finally {
+    await proxy.close();
+  }
+}
+
+/** A server ends the transaction of a dead client when it notices; only then the truth can be seen. */
+export async function waitForDeadClients({ engine, canvas }: Database): Promise<void> {
+  if (engine.name !== 'postgres') return;
+  for (;;) {
+    const [row] = await canvas.ask<{ others: string }>(`
+      SELECT count(*) AS others FROM pg_catalog.pg_stat_activity
+      WHERE application_name = 'canvas-host-toolkit' AND datname = current_database() AND pid <> pg_backend_pid()`);
+    if (row?.others === '0') return;
+    await sleep(20);
+  }
+}
