@@ -2,8 +2,12 @@
 // here is what our subclasses touch.
 declare module 'knex/lib/dialects/postgres/index.js' {
   import type { Knex } from 'knex';
-  const PostgresClient: typeof Knex.Client;
-  export default PostgresClient;
+  import type { Client } from 'pg';
+
+  class PostgresDialect extends Knex.Client {
+    _query(connection: Client, query: unknown): Promise<unknown>;
+  }
+  export default PostgresDialect;
 }
 
 declare module 'knex/lib/dialects/mssql/index.js' {

@@ -11,6 +11,7 @@ import type { Cell, Query } from 'knex/lib/dialects/mssql/index.js';
 import type Transaction from 'knex/lib/dialects/mssql/transaction.js';
 import type * as tedious from 'tedious';
 import type { Connection, ConnectionConfiguration, Request } from 'tedious';
+import { bounded } from './bound';
 
 const load = createRequire(__filename);
 
@@ -43,32 +44,21 @@ interface Inside {
 
 const inside = (connection: Connection) => connection as unknown as Inside;
 
-/**
- * A driver's callback as a promise. The driver's own time-outs end with the first packet of an answer: one that stops
- * in the middle would be waited for without end. This bound stands behind them, and closes the connection.
- * @param limitMs of the driver's own time-out; 0 for none
- * @param isAlive asked when the bound is reached: did something come since it was asked before?
- * @throws an error with code ETIMEOUT
- */
-function bounded(connection: Connection, limitMs: number, start: (done: Done) => void, isAlive = () => false): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const expire = () => {
-      if (isAlive()) return void timer?.refresh();
-      reject(Object.assign(new Error('The answer did not come to its end.'), { code: 'ETIMEOUT' }));
-      connection.close();
-    };
-    const timer = limitMs === 0 ? undefined : setTimeout(expire, limitMs + inside(connection).config.options.cancelTimeout);
-    start((error) => {
-      clearTimeout(timer);
-      if (error) reject(error);
-      else resolve();
-    });
-  });
+/** A driver's callback as a promise. */
+function called(start: (done: Done) => void): Promise<void> {
+  return new Promise((resolve, reject) => start((error) => (error ? reject(error) : resolve())));
+}
+
+/** The driver's time-outs end with the first packet of an answer; this one stands behind them. @param limitMs 0 for none */
+function answered(connection: Connection, limitMs: number, start: (done: Done) => void, isAlive?: () => boolean): Promise<void> {
+  const { cancelTimeout } = inside(connection).config.options;
+  const boundMs = limitMs === 0 ? 0 : limitMs + 2 * cancelTimeout;
+  return bounded(boundMs, () => called(start), () => connection.close(), isAlive);
 }
 
 /** A request of the transaction manager. */
-function called(connection: Connection, start: (done: Done) => void): Promise<void> {
-  return bounded(connection, inside(connection).config.options.requestTimeout, start);
+function managed(connection: Connection, start: (done: Done) => void): Promise<void> {
+  return answered(connection, inside(connection).config.options.requestTimeout, start);
 }
 
 /** The pool asks this before it hands a connection out. */
@@ -198,7 +188,7 @@ function execute(connection: Connection, limitMs: number, make: (done: Done) => 
     if (request.parameters.length === 0) connection.execSqlBatch(request);
     else connection.execSql(request);
   };
-  return bounded(connection, limitMs, dispatch, () => {
+  return answered(connection, limitMs, dispatch, () => {
     const isAlive = isProgress || request?.paused === true;
     isProgress = false;
     return isAlive;
@@ -232,14 +222,14 @@ function transactionOf() {
       }
       return inTurn(connection, async () => {
         failed.delete(connection);
-        await called(connection, (done) => connection.beginTransaction(done));
+        await managed(connection, (done) => connection.beginTransaction(done));
       });
     }
 
     override commit(connection: Connection, value?: unknown): Promise<void> {
       const commit = async () => {
         assertOpen(connection);
-        await called(connection, (done) => connection.commitTransaction(done));
+        await managed(connection, (done) => connection.commitTransaction(done));
         this._completed = true;
       };
       return inTurn(connection, commit).then(
@@ -266,7 +256,7 @@ function transactionOf() {
 async function undo(connection: Connection): Promise<void> {
   failed.delete(connection);
   if (!inside(connection).inTransaction) return;
-  await called(connection, (done) => connection.rollbackTransaction(done)).catch((error: unknown) => dispose(connection, error));
+  await managed(connection, (done) => connection.rollbackTransaction(done)).catch((error: unknown) => dispose(connection, error));
 }
 
 /** Connects; from then on the pool knows when the connection is lost. */
@@ -277,7 +267,7 @@ export async function connect(connection: Connection): Promise<Connection> {
   connection.on('error', (error) => dispose(connection, error));
   connection.once('end', () => dispose(connection, 'The connection is closed.'));
   const { connectTimeout } = inside(connection).config.options;
-  await bounded(connection, connectTimeout, (done) => connection.connect(done)).catch((error: Error) => {
+  await answered(connection, connectTimeout, (done) => connection.connect(done)).catch((error: Error) => {
     // The driver keeps the server's sentence and drops its number.
     throw Object.assign(error, refusal === undefined ? {} : { number: refusal });
   });
