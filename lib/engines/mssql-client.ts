@@ -4,6 +4,7 @@
  * further statement, and a connection that could not be rolled back is never used again.
  */
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { Knex } from 'knex';
 import type Dialect from 'knex/lib/dialects/mssql/index.js';
@@ -39,7 +40,11 @@ type Done = (error?: Error | null) => void;
 interface Inside {
   /** It follows the server's own word on it: ENVCHANGE tokens. */
   readonly inTransaction: boolean;
-  readonly config: { readonly options: Record<'connectTimeout' | 'requestTimeout' | 'cancelTimeout', number> };
+  readonly socket?: Socket;
+  readonly config: { readonly options: Record<'connectTimeout' | 'requestTimeout' | 'cancelTimeout', number> & { encrypt: boolean } };
+  readonly messageIo: { readonly tlsNegotiationComplete: boolean };
+  /** Sends user and password; called once for every server that is dialled, a redirection included. */
+  sendLogin7Packet(): void;
 }
 
 const inside = (connection: Connection) => connection as unknown as Inside;
@@ -259,20 +264,40 @@ async function undo(connection: Connection): Promise<void> {
   await managed(connection, (done) => connection.rollbackTransaction(done)).catch((error: unknown) => dispose(connection, error));
 }
 
-/** Connects; from then on the pool knows when the connection is lost. */
+/**
+ * Connects; from then on the pool knows when the connection is lost.
+ * @throws the driver's error, with `stage` and, where the server refused, its `number`
+ */
 export async function connect(connection: Connection): Promise<Connection> {
   let refusal: number | undefined;
   const onRefusal = ({ number }: { number: number }) => void (refusal ??= number);
   connection.on('errorMessage', onRefusal);
   connection.on('error', (error) => dispose(connection, error));
   connection.once('end', () => dispose(connection, 'The connection is closed.'));
+  insistOnTls(connection);
   const { connectTimeout } = inside(connection).config.options;
   await answered(connection, connectTimeout, (done) => connection.connect(done)).catch((error: Error) => {
-    // The driver keeps the server's sentence and drops its number.
-    throw Object.assign(error, refusal === undefined ? {} : { number: refusal });
+    // Once the server has answered at all, what is left is the login. The driver drops the number of its refusal.
+    const stage = (inside(connection).socket?.bytesRead ?? 0) > 0 ? 'logging in' : 'connecting';
+    throw Object.assign(error, { stage }, refusal === undefined ? {} : { number: refusal });
   });
   connection.off('errorMessage', onRefusal);
   return Object.assign(connection, { connected: true });
+}
+
+/**
+ * Where a server says that it has no TLS, the driver goes on without: whoever stands between could say so in the
+ * server's place and read the password.
+ */
+function insistOnTls(connection: Connection): void {
+  const inner = inside(connection);
+  const sendLogin = inner.sendLogin7Packet.bind(connection);
+  inner.sendLogin7Packet = () => {
+    if (inner.config.options.encrypt && !inner.messageIo.tlsNegotiationComplete) {
+      throw Object.assign(new Error('The server offers no TLS.'), { code: 'EENCRYPT' });
+    }
+    sendLogin();
+  };
 }
 
 /** Closes a raw connection; one that is closed already never says `end` again, and Knex would wait for it. */

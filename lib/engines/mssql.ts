@@ -229,7 +229,9 @@ function duplicate(where: Where, code: string, error: unknown): ToolkitError {
   return key === undefined ? faults.conflict(where, code, error) : faults.identityBehind(where, key, error);
 }
 
-export function explain(error: unknown, where: Where): ToolkitError | undefined {
+export function explain(error: unknown, place: Where): ToolkitError | undefined {
+  const { stage = place.stage } = (error ?? {}) as { stage?: string };
+  const where = { ...place, stage };
   const number = numberOf(error);
   if (number !== undefined) {
     const [, known] = NUMBERS.find(([numbers]) => numbers.includes(number)) ?? [];
@@ -254,6 +256,12 @@ function withoutNumber(error: unknown, where: Where): ToolkitError | undefined {
       return faults.tlsFailed(where, 'no TLS on the server', error);
     case 'ESOCKET':
       return TLS.test(cause) ? faults.tlsFailed(where, cause, error) : faults.unreachable(where, cause || 'ESOCKET', error);
+    // Of a connection that is lost at work, the driver gives the socket's own error.
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'ETIMEDOUT':
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
     case 'ECLOSE':
     case 'ECONNCLOSED':
     case 'EINVALIDSTATE':

@@ -20,6 +20,7 @@ interface Place {
   readonly password?: string;
   /** How long the server may take to hear that it need not go on. */
   readonly cancelTimeout?: number;
+  readonly encrypt?: boolean;
 }
 
 type Make = (place: Place) => Knex;
@@ -27,10 +28,10 @@ type Make = (place: Place) => Knex;
 const quiet = { warn() {}, error() {}, deprecate() {}, debug() {} };
 
 const makers: Record<'stock' | 'ours', Make> = {
-  stock: ({ port, most = 1, database = 'canvas', user = 'suite', password = 'secret' }) =>
+  stock: ({ port, most = 1, database = 'canvas', user = 'suite', password = 'secret', encrypt = false }) =>
     knexFactory({
       client: 'mssql',
-      connection: { server: '127.0.0.1', port, user, password, database, options: { abortTransactionOnError: true } },
+      connection: { server: '127.0.0.1', port, user, password, database, options: { encrypt, abortTransactionOnError: true } },
       pool: { min: 0, max: most },
       log: quiet,
     }),
@@ -44,11 +45,11 @@ const makers: Record<'stock' | 'ours', Make> = {
 };
 
 function configurationOf(place: Place): ConnectionConfiguration {
-  const { port, database = 'canvas', user = 'suite', password = 'secret', cancelTimeout = 5_000 } = place;
+  const { port, database = 'canvas', user = 'suite', password = 'secret', cancelTimeout = 5_000, encrypt = false } = place;
   return {
     server: '127.0.0.1',
     authentication: { type: 'default', options: { userName: user, password } },
-    options: { port, database, encrypt: false, abortTransactionOnError: true, cancelTimeout },
+    options: { port, database, encrypt, abortTransactionOnError: true, cancelTimeout },
   };
 }
 
@@ -256,6 +257,22 @@ bothClients(
     return Promise.race([client.destroyRawConnection(raw).then(() => 'given up'), sleep(300).then(() => 'waiting')]);
   },
   { stock: 'waiting', ours: 'given up' },
+);
+
+bothClients(
+  'a server that says it has no TLS never sees the password where TLS is on',
+  async (t, make) => {
+    const server = await startResponder(t);
+    const code = await open(t, make, { port: server.port, encrypt: true }).raw('SELECT 1').then(
+      () => 'connected',
+      (error: { code: string }) => error.code,
+    );
+    return { code, heard: server.heard.map(({ kind }) => kind).slice(0, 3) };
+  },
+  {
+    stock: { code: 'connected', heard: ['accept', 'prelogin', 'login'] },
+    ours: { code: 'EENCRYPT', heard: ['accept', 'prelogin'] },
+  },
 );
 
 bothClients(

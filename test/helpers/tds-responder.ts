@@ -145,6 +145,19 @@ class Session {
   }
 }
 
+/** What the toolkit's own questions for the identity and for the head of a writing transaction get from `pretending`. */
+export const PRETENDED = { server: 'SQL Server 16', serverId: 'RESPONDER', database: 'canvas', databaseId: '2026-01-01T00:00:00' };
+
+/** A server that can be permitted: it says who it is, and otherwise does what the script says. */
+export function pretending(script: Script = () => undefined): Script {
+  return async (heard) => {
+    const reaction = await script(heard);
+    if (reaction !== undefined || !/\[serverId\]/.test(heard.sql)) return reaction;
+    const facts = { isExpected: true, now: '2026-01-02T03:04:05.678Z', ...PRETENDED };
+    return table(Object.keys(facts), Object.values(facts));
+  };
+}
+
 // --- what the client says ------------------------------------------------------------------------------------------
 
 /** Packets, 2.2.3: type, status (1 is the last of a message), length, and four bytes that say nothing here. */
