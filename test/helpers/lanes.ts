@@ -159,6 +159,12 @@ export function entryFor(server: string, port: number, database: string, engine 
   return { engine, environment: 'test', server, port, database, credentials: 'SCRATCH', encrypt: false };
 }
 
+/** A target at a port of the loopback, where something pretends to be a server. */
+export function targetAt(t: ExecutionContext, port: number, engine: 'postgres' | 'mssql'): Scratch {
+  const login = { SCRATCH_USER: 'suite', SCRATCH_PASSWORD: 'canary-PASSWORD' };
+  return writeTargets(scratchFolder(t), entryFor('127.0.0.1', port, 'canvas', engine), login);
+}
+
 // --- SQL Server ----------------------------------------------------------------------------------------------------
 
 /** The TDS server of the lane, or undefined: then the lane is skipped, by name. */
