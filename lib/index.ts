@@ -5,6 +5,7 @@ export { accessRequest, runCommand, SHARED_OPTIONS, WRITING_OPTIONS, type Comman
 export { askText, confirm, isTerminal } from './cli/confirm';
 export { forEachId, openOutput } from './cli/output';
 export * as render from './cli/render';
+export * as renderMigrations from './cli/render-migrations';
 export { actorOf, parseExpiry, parseIds, parseLink, parseSeconds, parseText } from './cli/words';
 export { readSettings, type Settings } from './config/settings';
 export { explain, findHarm, withDatabase, withTransaction } from './engines/database';
@@ -23,4 +24,5 @@ export {
   type Receipt,
 } from './hosts/provision';
 export { enrol, readMarker, requirePermit } from './migrations/enrol';
-export { migrateLatest, pendingMigrations } from './migrations/run';
+export { firstRefusal, migrationStatus, previewLatest } from './migrations/preview';
+export { migrateLatest, pendingMigrations, rehearse, rollback } from './migrations/run';

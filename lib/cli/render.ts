@@ -8,12 +8,12 @@ import type { Finding } from '../hosts/survey';
 import type { Enrolment } from '../migrations/enrol';
 
 /** Version of the JSON lines; a field that changes its meaning changes it. */
-const SCHEMA = 'canvas-host/1';
+export const SCHEMA = 'canvas-host/1';
 
 export const SAMPLE_DATA = 'This is sample data in the embedded database; the GUID opens nothing else.';
 
 /** A title may hold anything: a line end would forge a line, an escape would speak to the terminal. */
-const plain = (text: string) => text.replace(/[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]+/gu, ' ');
+export const plain = (text: string) => text.replace(/[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]+/gu, ' ');
 
 const rows = (pairs: readonly (readonly [string, string | number | null])[]) =>
   pairs.map(([label, value]) => `${label.padEnd(20)}${plain(String(value ?? '-'))}\n`).join('');
@@ -36,7 +36,7 @@ export function banner({ target, canvas, source }: Database): string {
 }
 
 /** The target as every JSON object carries it. */
-function targetJson({ target, canvas }: Database) {
+export function targetJson({ target, canvas }: Database) {
   const { server, database } = canvas.admission.identity;
   const sample = target.engine === 'pglite' ? { sampleData: true } : {};
   return { name: target.name, engine: target.engine, server, database, environment: target.environment, ...sample };

@@ -97,3 +97,6 @@ export const CONNECT_TIMEOUT_MS = 15_000;
 export const REQUEST_TIMEOUT_MS = 30_000;
 /** A schema change that waits for a table lock makes everybody behind it wait too. */
 export const SCHEMA_LOCK_TIMEOUT_MS = 5_000;
+
+/** The codes with which a statement of a migration itself says that it cannot work on what it finds. */
+export const SCHEMA_UNSUPPORTED = { postgres: 'CH001', mssql: 50001 } as const satisfies Record<Dialect, unknown>;

@@ -11,6 +11,7 @@ import {
   CONNECT_TIMEOUT_MS,
   REQUEST_TIMEOUT_MS,
   SCHEMA_LOCK_TIMEOUT_MS,
+  SCHEMA_UNSUPPORTED,
   type Ask,
   type Dial,
   type Engine,
@@ -223,6 +224,11 @@ export function explain(error: unknown, where: Where): ToolkitError | undefined 
     case '42P01':
     case '42703':
       return faults.missingObject(where, code, error);
+    case '42P07':
+    case '42710':
+      return faults.nameTaken(where, code, error);
+    case SCHEMA_UNSUPPORTED.postgres:
+      return faults.unsupported(where, code, error);
     case '23505':
       return duplicate(error, where, code);
     case '40001':

@@ -12,7 +12,8 @@ import { findLosses, lockWhatWasMade } from './losses';
 import type { RollbackStep } from './plan';
 import { findRowsInTheWay, sentenceOf, type PreflightFinding } from './preflight';
 import {
-  differences, readSchema, type Catalogue, type Difference, type DifferenceKind, type ExpectedSchema, type LiveSchema,
+  differences, listObjects, readSchema,
+  type Catalogue, type Difference, type DifferenceKind, type ExpectedSchema, type LiveSchema,
 } from './schema';
 
 /** A transaction at work on the schema. */
@@ -58,14 +59,14 @@ export async function findObstacles(
 export async function applyMigration({ engine, writer }: Work, file: MigrationFile, actor: string): Promise<AppliedStep> {
   await engine.prepareSchemaChange(writer.sql);
   const migration = loadMigration(file);
-  const before = await readSchema(writer);
+  const before = await readFor(migration, writer);
   assertNoObstacles(file.name, writer.permit.target.name, await findObstacles(writer, migration, before));
 
   const start = performance.now();
   await migration.up(writer.sql);
   const durationMs = Math.round(performance.now() - start);
 
-  const after = await readSchema(writer);
+  const after = await readFor(migration, writer);
   assertShape(file.name, migration.shape, after);
   const objects = {
     made: [...after.objects].filter((object) => !before.objects.has(object)).sort(),
@@ -81,6 +82,11 @@ export async function applyMigration({ engine, writer }: Work, file: MigrationFi
     objects,
   });
   return { name: file.name, durationMs, objects };
+}
+
+/** The names of all objects; their shapes too where the migration has an opinion of some. */
+async function readFor({ shape }: Migration, writer: Writer): Promise<LiveSchema> {
+  return shape === undefined ? { tables: {}, objects: await listObjects(writer.sql) } : readSchema(writer);
 }
 
 function assertNoObstacles(name: string, target: string, { schema, rows }: Obstacles): void {
@@ -120,12 +126,12 @@ function namesOf(shape: ExpectedSchema = {}, live: LiveSchema): string[] {
 export async function revertMigration({ engine, writer }: Work, { file, applied }: RollbackStep): Promise<void> {
   const { made } = applied.objects;
   await engine.prepareSchemaChange(writer.sql);
-  const before = await readSchema(writer);
-  await lockWhatWasMade(writer, made, before.objects);
-  const losses = await findLosses(writer, made, before.objects);
+  const before = await listObjects(writer.sql);
+  await lockWhatWasMade(writer, made, before);
+  const losses = await findLosses(writer, made, before);
   if (losses.length > 0) throw faults.rollbackLosesData(file.name, losses);
   await loadMigration(file).down(writer.sql);
-  assertExactly(file.name, made, before.objects, (await readSchema(writer)).objects);
+  assertExactly(file.name, made, before, await listObjects(writer.sql));
   await strikeOut(writer, file.name);
 }
 

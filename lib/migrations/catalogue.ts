@@ -4,7 +4,7 @@
  * login may read PostgreSQL's catalogue; SQL Server shows definitions only with VIEW DEFINITION, hence `visibility`.
  */
 import type { Dialect } from '../engines/engine';
-import { SCHEMA } from './sql';
+import { IS_BABELFISH, SCHEMA } from './sql';
 
 /** The SELECTs of one dialect. Their columns carry the same names in each. */
 export interface CatalogueQueries {
@@ -113,7 +113,19 @@ const POSTGRES: CatalogueQueries = {
   hasTable: 'SELECT to_regclass(?) IS NOT NULL AS "there"',
 };
 
-const IN_SCHEMA = `t.schema_id = SCHEMA_ID(N'${SCHEMA}')`;
+/** Stands for the filter of an index where the catalogue has none to show. */
+export const UNKNOWN_FILTER = '(unknown)';
+
+// Names as they were given: the same as in sys.tables and sys.columns, but Babelfish keeps small letters there.
+const TABLES = `(SELECT s.object_id, s.schema_id, v.TABLE_NAME AS name FROM sys.tables s
+      JOIN INFORMATION_SCHEMA.TABLES v ON v.TABLE_SCHEMA = N'${SCHEMA}' AND v.TABLE_NAME = s.name
+      WHERE s.schema_id = SCHEMA_ID(N'${SCHEMA}'))`;
+const COLUMNS = `(SELECT s.object_id, s.column_id, v.COLUMN_NAME AS name, s.user_type_id, s.max_length, s.scale,
+        s.collation_name, s.is_nullable, s.is_identity, s.is_computed
+      FROM sys.tables o JOIN sys.columns s ON s.object_id = o.object_id
+      JOIN INFORMATION_SCHEMA.COLUMNS v
+        ON v.TABLE_SCHEMA = N'${SCHEMA}' AND v.TABLE_NAME = o.name AND v.COLUMN_NAME = s.name
+      WHERE o.schema_id = SCHEMA_ID(N'${SCHEMA}'))`;
 
 /** Catalogue views: https://learn.microsoft.com/sql/relational-databases/system-catalog-views */
 const MSSQL: CatalogueQueries = {
@@ -121,23 +133,21 @@ const MSSQL: CatalogueQueries = {
     SELECT t.name AS "table", c.name AS "column", y.name AS "type", c.max_length AS "bytes", c.scale AS "scale",
       c.collation_name AS "collation", c.is_nullable AS "nullable", c.is_identity AS "identity",
       c.is_computed AS "computed", d.definition AS "default"
-    FROM sys.tables t
-    JOIN sys.columns c ON c.object_id = t.object_id
+    FROM ${TABLES} t
+    JOIN ${COLUMNS} c ON c.object_id = t.object_id
     JOIN sys.types y ON y.user_type_id = c.user_type_id
     LEFT JOIN sys.default_constraints d ON d.parent_object_id = c.object_id AND d.parent_column_id = c.column_id
-    WHERE ${IN_SCHEMA}
     ORDER BY t.name, c.column_id`,
   // IGNORE_DUP_KEY drops a second row with a mere warning: that is not uniqueness.
   indexes: `
     SELECT t.name AS "table", i.name AS "index", c.name AS "column", i.is_primary_key AS "primary",
       CASE WHEN i.is_unique = 1 AND i.ignore_dup_key = 0 THEN 1 ELSE 0 END AS "unique",
       CASE WHEN i.is_disabled = 0 AND i.is_hypothetical = 0 AND i.type IN (1, 2) THEN 1 ELSE 0 END AS "usable",
-      i.filter_definition AS "filter"
-    FROM sys.tables t
+      CASE WHEN ${IS_BABELFISH} THEN N'${UNKNOWN_FILTER}' ELSE i.filter_definition END AS "filter"
+    FROM ${TABLES} t
     JOIN sys.indexes i ON i.object_id = t.object_id
     JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id AND k.is_included_column = 0
-    JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
-    WHERE ${IN_SCHEMA}
+    JOIN ${COLUMNS} c ON c.object_id = k.object_id AND c.column_id = k.column_id
     ORDER BY t.name, i.name, k.key_ordinal`,
   foreignKeys: `
     SELECT t.name AS "table", f.name AS "constraint", a.name AS "column", SCHEMA_NAME(r.schema_id) AS "toSchema",
@@ -145,44 +155,42 @@ const MSSQL: CatalogueQueries = {
       LOWER(REPLACE(f.delete_referential_action_desc, '_', ' ')) AS "onDelete",
       CASE WHEN f.is_not_trusted = 0 THEN 1 ELSE 0 END AS "trusted",
       CASE WHEN f.is_disabled = 0 THEN 1 ELSE 0 END AS "enabled"
-    FROM sys.tables t
+    FROM ${TABLES} t
     JOIN sys.foreign_keys f ON f.parent_object_id = t.object_id
     JOIN sys.foreign_key_columns k ON k.constraint_object_id = f.object_id
-    JOIN sys.tables r ON r.object_id = f.referenced_object_id
-    JOIN sys.columns a ON a.object_id = k.parent_object_id AND a.column_id = k.parent_column_id
-    JOIN sys.columns b ON b.object_id = k.referenced_object_id AND b.column_id = k.referenced_column_id
-    WHERE ${IN_SCHEMA}
+    JOIN ${TABLES} r ON r.object_id = f.referenced_object_id
+    JOIN ${COLUMNS} a ON a.object_id = k.parent_object_id AND a.column_id = k.parent_column_id
+    JOIN ${COLUMNS} b ON b.object_id = k.referenced_object_id AND b.column_id = k.referenced_column_id
     ORDER BY t.name, f.name, k.constraint_column_id`,
   triggers: `
     SELECT t.name AS "table", g.name AS "trigger", e.type_desc AS "event",
       CASE WHEN g.is_disabled = 0 THEN 1 ELSE 0 END AS "enabled", g.is_instead_of_trigger AS "always",
       m.definition AS "body"
-    FROM sys.tables t
+    FROM ${TABLES} t
     JOIN sys.triggers g ON g.parent_id = t.object_id
     JOIN sys.trigger_events e ON e.object_id = g.object_id
     LEFT JOIN sys.sql_modules m ON m.object_id = g.object_id
-    WHERE ${IN_SCHEMA}
     ORDER BY t.name, g.name, e.type_desc`,
   objects: `
     SELECT CONCAT(o.kind, ' ', o.label) AS "object" FROM (
-      SELECT 'table' AS kind, t.name AS label FROM sys.tables t WHERE ${IN_SCHEMA}
+      SELECT 'table' AS kind, t.name AS label FROM ${TABLES} t
       UNION ALL
-      SELECT 'column', CONCAT(t.name, '.', c.name) FROM sys.tables t
-        JOIN sys.columns c ON c.object_id = t.object_id WHERE ${IN_SCHEMA}
+      SELECT 'column', CONCAT(t.name, '.', c.name) FROM ${TABLES} t
+        JOIN ${COLUMNS} c ON c.object_id = t.object_id
       UNION ALL
-      SELECT 'index', CONCAT(t.name, '.', i.name) FROM sys.tables t
-        JOIN sys.indexes i ON i.object_id = t.object_id AND i.name IS NOT NULL WHERE ${IN_SCHEMA}
+      SELECT 'index', CONCAT(t.name, '.', i.name) FROM ${TABLES} t
+        JOIN sys.indexes i ON i.object_id = t.object_id AND i.name IS NOT NULL
       UNION ALL
-      SELECT 'constraint', CONCAT(t.name, '.', k.name) FROM sys.tables t
+      SELECT 'constraint', CONCAT(t.name, '.', k.name) FROM ${TABLES} t
         JOIN sys.objects k ON k.parent_object_id = t.object_id AND k.type IN ('C', 'D', 'F', 'PK', 'UQ')
-        WHERE ${IN_SCHEMA}
       UNION ALL
-      SELECT 'trigger', CONCAT(t.name, '.', g.name) FROM sys.tables t
-        JOIN sys.triggers g ON g.parent_id = t.object_id WHERE ${IN_SCHEMA}
+      SELECT 'trigger', CONCAT(t.name, '.', g.name) FROM ${TABLES} t
+        JOIN sys.triggers g ON g.parent_id = t.object_id
     ) o ORDER BY 1`,
-  // NULL where the schema does not exist yet: then nothing is hidden.
+  // NULL where the schema does not exist yet: then nothing is hidden. Babelfish knows no such right and hides nothing.
   visibility: `
-    SELECT CASE WHEN HAS_PERMS_BY_NAME(N'${SCHEMA}', 'SCHEMA', 'VIEW DEFINITION') = 0 THEN 1 ELSE 0 END AS "hidden"`,
+    SELECT CASE WHEN HAS_PERMS_BY_NAME(N'${SCHEMA}', 'SCHEMA', 'VIEW DEFINITION') = 0 AND NOT ${IS_BABELFISH}
+      THEN 1 ELSE 0 END AS "hidden"`,
   hasTable: `SELECT CASE WHEN OBJECT_ID(?, N'U') IS NULL THEN 0 ELSE 1 END AS "there"`,
 };
 

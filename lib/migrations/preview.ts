@@ -1,5 +1,6 @@
 /** What a run would do, and what stands in its way. Only reads: creates nothing and needs no write permission. */
 import type { Database, Reader } from '../engines/database';
+import type { Row } from '../engines/rows';
 import { faults, type ToolkitError } from '../errors';
 import { permitWriting } from '../guard/guard';
 import { findObstacles, type Obstacles } from './apply';
@@ -9,7 +10,9 @@ import { LEDGER_TABLE, readLedger } from './ledger';
 import { compare, faultOf, type Standing } from './plan';
 import { sentenceOf } from './preflight';
 import { recordStatements } from './record';
+import { assess, type Finding } from './safety';
 import { hasTable, readSchema, type LiveSchema } from './schema';
+import { namesFor } from './sql';
 
 /** Where a database stands. */
 export interface Status extends Standing {
@@ -46,16 +49,31 @@ export interface PreviewStep extends Obstacles {
   readonly name: string;
   /** Its SQL in the dialect of the target, exactly as it would be sent. */
   readonly statements: readonly string[];
+  /** What that may cost, with the safe way to do it; it stops nothing. */
+  readonly safety: readonly Finding[];
 }
 
-/** The SQL of what is pending. */
-export async function previewLatest(database: Database, status: Status): Promise<PreviewStep[]> {
+/** The SQL of what is pending, and what it may cost. */
+export async function previewLatest({ engine: { dialect }, canvas }: Database, status: Status): Promise<PreviewStep[]> {
+  const rowCounts = await countRows(canvas, status.pending);
   const steps: PreviewStep[] = [];
   for (const file of status.pending) {
-    const statements = await recordStatements(database.engine.dialect, (knex) => loadMigration(file).up(knex));
-    steps.push({ name: file.name, statements, ...(status.obstacles.get(file.name) ?? { schema: [], rows: [] }) });
+    const statements = await recordStatements(dialect, (knex) => loadMigration(file).up(knex));
+    const obstacles = status.obstacles.get(file.name) ?? { schema: [], rows: [] };
+    steps.push({ name: file.name, statements, safety: assess(dialect, statements, { rowCounts }), ...obstacles });
   }
   return steps;
+}
+
+/** How much there is to lose or to lock: the tables that migrations have an opinion of; none has no rows. */
+async function countRows(canvas: Reader, files: readonly MigrationFile[]): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  const { table: qualified } = namesFor(canvas.dialect);
+  for (const table of new Set(files.flatMap((file) => Object.keys(loadMigration(file).shape ?? {})))) {
+    const [row] = (await hasTable(canvas, table)) ? await canvas.ask<Row>(`SELECT COUNT(*) AS "n" FROM ${qualified(table)}`) : [];
+    counts[table] = Number(row?.['n'] ?? 0);
+  }
+  return counts;
 }
 
 /** What `latest` would stop at, or undefined. @param allowLate whether late files would be let through */

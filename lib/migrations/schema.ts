@@ -15,7 +15,7 @@ import type { Reader } from '../engines/database';
 import type { Dialect } from '../engines/engine';
 import { flagOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
 import { faults } from '../errors';
-import { CATALOGUE } from './catalogue';
+import { CATALOGUE, UNKNOWN_FILTER } from './catalogue';
 import { dialectOf, SCHEMA } from './sql';
 
 // --- shapes --------------------------------------------------------------------------------------------------------
@@ -228,7 +228,8 @@ const MSSQL_TYPES: Readonly<Record<string, ColumnType>> = {
   bit: 'flag',
 };
 
-const DATETIME2: Readonly<Record<number, ColumnType>> = { 3: 'instant', 7: 'time' };
+/** A microsecond or a tenth of it: nothing we store is finer. */
+const DATETIME2: Readonly<Record<number, ColumnType>> = { 3: 'instant', 6: 'time', 7: 'time' };
 
 const sized = (length: string, isExact: boolean): ColumnType => `${isExact ? 'exact' : 'text'}(${Number(length)})`;
 
@@ -513,6 +514,7 @@ function serves(index: LiveIndex, shape: IndexShape): boolean {
 }
 
 function hasFilter(index: LiveIndex, { where }: IndexShape): boolean {
+  if (index.filter === UNKNOWN_FILTER) return true;
   if (where === undefined) return index.filter === null;
   return index.where?.column === where.column && index.where.is === where.is;
 }

@@ -7,7 +7,7 @@
  * index of the right name is not accepted, a right one of another name is.
  */
 import type { Knex } from 'knex';
-import type { Dialect } from '../engines/engine';
+import { SCHEMA_UNSUPPORTED, type Dialect } from '../engines/engine';
 
 export const SCHEMA = 'canvas';
 
@@ -183,8 +183,8 @@ const CATALOGUE_FILTER = {
   mssql: { 'not null': (column: string) => `([${column}] IS NOT NULL)`, true: (column: string) => `([${column}]=(1))` },
 } as const;
 
-/** Babelfish has filtered indexes and keeps no filter in its catalogue; there it is taken as given. */
-export const KEEPS_NO_FILTER = "SERVERPROPERTY('Babelfish') = 1";
+/** What a server says that speaks T-SQL and is not SQL Server: it has filtered indexes and keeps no filter in its catalogue. */
+export const IS_BABELFISH = "ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1";
 
 function indexAbsent(dialect: Dialect, shape: IndexShape): string {
   const { where } = shape;
@@ -200,7 +200,7 @@ function indexAbsent(dialect: Dialect, shape: IndexShape): string {
       FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
       JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number))`;
   }
-  const sameFilter = filter === undefined ? 'i.has_filter = 0' : `(i.filter_definition = N${literal(filter)} OR ${KEEPS_NO_FILTER})`;
+  const sameFilter = filter === undefined ? 'i.has_filter = 0' : `(i.filter_definition = N${literal(filter)} OR ${IS_BABELFISH})`;
   return `NOT EXISTS (
   SELECT 1 FROM sys.indexes i
   WHERE i.object_id = OBJECT_ID(${tableText(dialect, shape.table)}) AND i.is_disabled = 0
@@ -283,9 +283,6 @@ export async function requireIdentity(knex: Knex, table: string, column: string)
     `RAISE EXCEPTION ${message} USING ERRCODE = '${SCHEMA_UNSUPPORTED.postgres}'`,
   ]);
 }
-
-/** The codes of a statement that finds a schema it cannot work on. */
-export const SCHEMA_UNSUPPORTED = { postgres: 'CH001', mssql: 50001 } as const satisfies Record<Dialect, unknown>;
 
 /**
  * Makes a table append-only: the database refuses UPDATE and DELETE, and TRUNCATE where it can (a row trigger does

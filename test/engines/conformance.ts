@@ -284,7 +284,7 @@ export function exercise(lane: Lane): void {
       t.is((await migrateLatest(database, permit, { actor: 'suite' })).length, 4);
       t.deepEqual(await objects(), before);
       const ledger = await database.canvas.ask<{ Objects: string }>('SELECT "Objects" FROM canvas."MigrationLedger"');
-      t.true(ledger.every(({ Objects }) => Objects === '{"made":[]}'), 'what was found was not made');
+      t.true(ledger.every(({ Objects }) => Objects.startsWith('{"made":[],"found":["')), 'what was found was not made');
       const rows = await rowsOf(database);
       await withTransaction(database, permit, undefined, (writer) => seed(writer.sql));
       t.deepEqual(await rowsOf(database), rows);

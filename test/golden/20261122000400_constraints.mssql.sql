@@ -15,7 +15,7 @@ GO
 IF NOT EXISTS (
   SELECT 1 FROM sys.indexes i
   WHERE i.object_id = OBJECT_ID(N'canvas.Sessions') AND i.is_disabled = 0
-    AND i.is_unique = 1 AND (i.filter_definition = N'([KSessionsId] IS NOT NULL)' OR SERVERPROPERTY('Babelfish') = 1)
+    AND i.is_unique = 1 AND (i.filter_definition = N'([KSessionsId] IS NOT NULL)' OR ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1)
     AND N'KSessionsId' = (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
@@ -28,7 +28,7 @@ GO
 IF NOT EXISTS (
   SELECT 1 FROM sys.indexes i
   WHERE i.object_id = OBJECT_ID(N'canvas.HostSessions') AND i.is_disabled = 0
-    AND i.is_unique = 1 AND (i.filter_definition = N'([IsActive]=(1))' OR SERVERPROPERTY('Babelfish') = 1)
+    AND i.is_unique = 1 AND (i.filter_definition = N'([IsActive]=(1))' OR ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1)
     AND N'SessionId' = (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id

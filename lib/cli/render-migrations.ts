@@ -1,0 +1,101 @@
+/** Migrations as people and programs read them. */
+import type { Database } from '../engines/database';
+import type { AppliedStep, Obstacles } from '../migrations/apply';
+import { faultOf } from '../migrations/plan';
+import { sentenceOf } from '../migrations/preflight';
+import type { PreviewStep, Status } from '../migrations/preview';
+import { plain, SCHEMA, targetJson } from './render';
+
+const say = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+/** What a run did. @param status migrated or rolled-back, and under which key the names stand */
+export function runJson(database: Database, status: 'migrated' | 'rolled-back', names: readonly string[]): object {
+  const key = status === 'migrated' ? 'applied' : 'reverted';
+  return { schema: SCHEMA, status, target: targetJson(database), [key]: names };
+}
+
+export function runText(status: 'migrated' | 'rolled-back', names: readonly string[]): string {
+  if (status === 'migrated') return `${names.length} applied; the schema is up to date.\n`;
+  return names.length === 0 ? 'Nothing to take back.\n' : `${say(names.length, 'migration')} taken back.\n`;
+}
+
+const obstaclesJson = ({ schema, rows }: Obstacles) => ({ rowsInTheWay: rows, schemaInTheWay: schema });
+
+export function statusJson(database: Database, status: Status): object {
+  return {
+    schema: SCHEMA,
+    status: status.pending.length === 0 ? 'up-to-date' : 'pending',
+    target: targetJson(database),
+    enrolled: status.isEnrolled,
+    applied: status.applied.map(({ objects, appliedAt, ...one }) => ({
+      ...one,
+      appliedAt: appliedAt?.toISOString() ?? null,
+      ...objects,
+    })),
+    pending: status.pending.map(({ name }) => ({ name, ...obstaclesJson(status.obstacles.get(name) ?? NONE) })),
+    problems: status.problems,
+  };
+}
+
+const NONE: Obstacles = { schema: [], rows: [] };
+
+export function statusText(status: Status): string {
+  const applied = status.applied.map(
+    ({ name, appliedAt, appliedBy }) =>
+      `applied  ${name}  ${appliedAt?.toISOString() ?? 'not in the ledger'}  by ${plain(appliedBy ?? 'unknown')}\n`,
+  );
+  const pending = status.pending.map(({ name }) => `pending  ${name}\n${obstaclesText(status.obstacles.get(name) ?? NONE)}`);
+  const problems = status.problems.map((problem) => `problem  ${faultOf(problem).message}\n`);
+  const enrolled = status.isEnrolled ? [] : ['This database is not enrolled.\n'];
+  const done = status.pending.length === 0 ? ['The schema is up to date.\n'] : [];
+  return [...enrolled, ...applied, ...pending, ...problems, ...done].join('');
+}
+
+function obstaclesText({ schema, rows }: Obstacles): string {
+  const all = [...schema.map(({ sentence }) => sentence), ...rows.map(sentenceOf)];
+  return all.map((sentence) => `         in the way: ${plain(sentence)}\n`).join('');
+}
+
+export function planJson(database: Database, status: Status, steps: readonly PreviewStep[]): object {
+  return {
+    schema: SCHEMA,
+    status: 'plan',
+    target: targetJson(database),
+    enrolled: status.isEnrolled,
+    steps: steps.map(({ name, statements, safety, schema, rows }) => ({
+      name,
+      statements,
+      safety,
+      ...obstaclesJson({ schema, rows }),
+    })),
+    problems: status.problems,
+  };
+}
+
+/** SQL that can be read and, on the target's own engine, run as it stands. */
+export function planText(status: Status, steps: readonly PreviewStep[], end: string): string {
+  const comment = (text: string) => `-- ${plain(text)}\n`;
+  const head = status.isEnrolled ? '' : comment('This database is not enrolled.');
+  const problems = status.problems.map((problem) => comment(`PROBLEM: ${faultOf(problem).message}`)).join('');
+  const bodies = steps.map(({ name, statements, safety, schema, rows }) => {
+    const ways = [...schema.map(({ sentence }) => sentence), ...rows.map(sentenceOf)].map((text) => comment(`IN THE WAY: ${text}`));
+    const risks = safety.map(({ severity, what, saferWay }) => comment(`${severity.toUpperCase()}: ${what} ${saferWay}`));
+    const body = statements.map((statement) => `${statement}\n${end}\n`).join('\n');
+    return `${comment(`=== ${name}`)}${ways.join('')}${risks.join('')}\n${body}`;
+  });
+  if (steps.length === 0) return `${head}${problems}${comment('Nothing is pending.')}`;
+  return `${head}${problems}${bodies.join('\n')}`;
+}
+
+export function rehearsalJson(database: Database, steps: readonly AppliedStep[]): object {
+  const told = steps.map(({ objects, ...step }) => ({ ...step, ...objects }));
+  return { schema: SCHEMA, status: 'rehearsed', target: targetJson(database), steps: told };
+}
+
+export function rehearsalText(steps: readonly AppliedStep[]): string {
+  const lines = steps.map(
+    ({ name, durationMs, objects: { made, found } }) =>
+      `would apply  ${name}  (${durationMs} ms; makes ${say(made.length, 'object')}, finds ${found.length})\n`,
+  );
+  return `${lines.join('')}Rehearsed and rolled back: nothing was changed.\n`;
+}

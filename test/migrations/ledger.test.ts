@@ -1,0 +1,143 @@
+import test, { type ExecutionContext } from 'ava';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from '../../lib/config/settings';
+import { EXIT_OF, ToolkitError, type Code } from '../../lib/errors';
+import { enrol, requirePermit } from '../../lib/migrations/enrol';
+import { readMigrations } from '../../lib/migrations/files';
+import { readLedger, type Applied } from '../../lib/migrations/ledger';
+import { planLatest, planRollback } from '../../lib/migrations/plan';
+import { migrateLatest, rollback } from '../../lib/migrations/run';
+import { readSchema } from '../../lib/migrations/schema';
+import { execute, lanes, open } from '../helpers/lanes';
+import type { Access } from '../../lib/access';
+
+const FIXTURES = join(PACKAGE_ROOT, 'test', 'fixtures', 'migrations');
+const folderOf = (fault: string) => join(FIXTURES, fault);
+
+const ONE = '20260101000100_one';
+const TWO = '20260101000200_two';
+const THREE = '20260101000300_three';
+
+/** The ledger after all of `base` was applied. */
+function ledger(batches: readonly number[] = [1, 1, 1]): Applied[] {
+  return readMigrations(folderOf('base')).map(({ name, checksum }, place) => ({
+    name, checksum, batch: batches[place], appliedAt: new Date(0), appliedBy: 'suite', durationMs: 1, toolVersion: '0',
+    objects: { made: [], found: [] },
+  }));
+}
+
+/** What docs/migrations.md says of each: the names that would run, or the refusal and what it names. */
+const OUTCOMES: readonly (readonly [fault: string, outcome: readonly string[] | readonly [Code, RegExp]])[] = [
+  ['base', []],
+  ['edited', ['MIGRATION_EDITED', /20260101000200_two was edited/]],
+  ['missing', ['MIGRATION_EDITED', /20260101000200_two has no file/]],
+  ['renamed', ['MIGRATION_EDITED', /20260101000200_two was renamed to 20260101000200_second/]],
+  ['late', ['MIGRATION_EDITED', /20260101000150_between comes late/]],
+  ['gap', ['20260105000000_after_a_gap']],
+  ['duplicate', ['CONFIG', /same timestamp: 20260101000300_three\.ts and 20260101000300_tres\.ts/]],
+  ['compiled', ['CONFIG', /same timestamp: 20260101000200_two\.js and 20260101000200_two\.ts/]],
+  ['misnamed', ['CONFIG', /20260101_four\.ts would never run/]],
+  ['strays', []],
+];
+
+const isRefusal = (outcome: readonly unknown[]): outcome is readonly [Code, RegExp] => outcome[1] instanceof RegExp;
+
+test('each fixture has its documented outcome, and every fixture is listed', (t) => {
+  t.deepEqual(OUTCOMES.map(([fault]) => fault).sort(), readdirSync(FIXTURES).sort());
+  for (const [fault, outcome] of OUTCOMES) {
+    const plan = () => planLatest(readMigrations(folderOf(fault)), ledger());
+    if (isRefusal(outcome)) {
+      const error = t.throws(plan, { instanceOf: ToolkitError, message: outcome[1] }, fault);
+      t.is(error.code, outcome[0], fault);
+    } else {
+      t.deepEqual(plan().map(({ name }) => name), [...outcome], fault);
+    }
+  }
+});
+
+/** `base`, each file rewritten. */
+function rewritten(t: ExecutionContext, change: (text: string) => string, rename = (name: string) => name): string {
+  const folder = mkdtempSync(join(FIXTURES, '..', 'rewritten-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  cpSync(folderOf('base'), folder, { recursive: true });
+  for (const file of readdirSync(folder)) {
+    writeFileSync(join(folder, file), change(readFileSync(join(folder, file), 'utf8')));
+    renameSync(join(folder, file), join(folder, rename(file)));
+  }
+  return folder;
+}
+
+test('line ends, a BOM, a last empty line and the extension change nothing', (t) => {
+  const folders = [
+    rewritten(t, (text) => text.replaceAll('\n', '\r\n')),
+    rewritten(t, (text) => `\uFEFF${text}`),
+    rewritten(t, (text) => `${text}\n\n`),
+    rewritten(t, (text) => text, (name) => name.replace('.ts', '.js')),
+  ];
+  for (const folder of folders) t.deepEqual(planLatest(readMigrations(folder), ledger()), []);
+  const other = rewritten(t, (text) => text.replace('One', 'one'));
+  t.throws(() => planLatest(readMigrations(other), ledger()), { message: /one was edited/ });
+});
+
+test('a late file runs where it was asked for; every other problem stays one', (t) => {
+  const names = planLatest(readMigrations(folderOf('late')), ledger(), true).map(({ name }) => name);
+  t.deepEqual(names, ['20260101000150_between']);
+  t.throws(() => planLatest(readMigrations(folderOf('edited')), ledger(), true), { message: /edited/ });
+});
+
+test('a migration that stands in one book only is a refusal', (t) => {
+  const files = readMigrations(folderOf('base'));
+  const [one, ...rest] = ledger();
+  for (const half of [{ ...one, batch: undefined }, { ...one, checksum: undefined }] as Applied[]) {
+    t.throws(() => planLatest(files, [half, ...rest]), { message: /disagree about the migration 20260101000100_one/ });
+  }
+});
+
+test('a rollback takes the last batch, or what came after a name, or everything, the last one first', (t) => {
+  const files = readMigrations(folderOf('base'));
+  const names = (to?: string, applied = ledger([1, 2, 2])) => planRollback(files, applied, to).map(({ file }) => file.name);
+  t.deepEqual(names(), [THREE, TWO]);
+  t.deepEqual(names(TWO), [THREE]);
+  t.deepEqual(names(THREE), []);
+  t.deepEqual(names('0'), [THREE, TWO, ONE]);
+  t.deepEqual(names(undefined, []), []);
+  const error = t.throws(() => names('20260101000200'), { instanceOf: ToolkitError });
+  t.is(EXIT_OF[error.code], 2);
+  t.regex(error.why, /Applied: .*one, .*two, .*three/);
+});
+
+for (const lane of lanes()) {
+  test.serial(`${lane.name}: the outcomes hold on a database, and a refusal changes nothing`, async (t) => {
+    await open(await lane.empty(t), async (database) => {
+      const { canvas } = database;
+      await enrol(database, canvas.admission.identity.database, 'suite');
+      const permit = await requirePermit(database);
+      const latest = (fault: string, allowLate = false) =>
+        migrateLatest(database, permit, { actor: 'suite', folder: folderOf(fault), allowLate });
+      t.deepEqual(await latest('base'), [ONE, TWO, THREE]);
+      const before = await readLedger(canvas);
+      t.like(before[1], { name: TWO, batch: 1, appliedBy: 'suite', objects: { made: ['column Two.Id', 'table Two'], found: [] } });
+      for (const [fault, outcome] of OUTCOMES.filter(([, one]) => isRefusal(one))) {
+        const error = await t.throwsAsync(latest(fault), { instanceOf: ToolkitError }, fault);
+        t.is(error.code, outcome[0] as Code, fault);
+      }
+      t.deepEqual(await readLedger(canvas), before);
+
+      t.deepEqual(await latest('late', true), ['20260101000150_between']);
+      const back = (to?: string) => rollback(database, permit, { to, folder: folderOf('late') });
+      t.deepEqual(await back(), ['20260101000150_between'], 'its own batch');
+      await latest('late', true);
+      t.deepEqual(await back(TWO), ['20260101000150_between', THREE], 'in the order they were applied');
+      const access = { database, permit } as Access;
+      await execute(access, 'INSERT INTO canvas."Two" ("Id") VALUES (7)');
+      const error = await t.throwsAsync(back('0'), { instanceOf: ToolkitError });
+      t.is(error.code, 'DATA_NOT_READY');
+      t.regex(error.why, /1 rows in canvas\.Two/);
+      t.deepEqual((await readLedger(canvas)).map(({ name }) => name), [ONE, TWO], 'nothing went before the refusal');
+      await execute(access, 'DELETE FROM canvas."Two"');
+      t.deepEqual(await back('0'), [TWO, ONE]);
+      t.deepEqual([...(await readSchema(canvas)).objects].filter((object) => /One|Two|Three|Between/.test(object)), []);
+    });
+  });
+}
