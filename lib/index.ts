@@ -6,6 +6,7 @@ export { askText, confirm, isTerminal } from './cli/confirm';
 export { forEachId, openOutput } from './cli/output';
 export * as render from './cli/render';
 export * as renderMigrations from './cli/render-migrations';
+export * as renderRepair from './cli/render-repair';
 export { actorOf, parseExpiry, parseIds, parseLink, parseSeconds, parseText } from './cli/words';
 export { readSettings, type Settings } from './config/settings';
 export { explain, findHarm, withDatabase, withTransaction } from './engines/database';

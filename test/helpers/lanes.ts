@@ -33,8 +33,10 @@ export interface Lane {
   readonly dialect: Dialect;
   /** A fresh target: enrolled, migrated, with the sample rows; gone when the test ends. */
   ready(t: Owner): Promise<Scratch>;
-  /** A fresh target in which nothing was done yet. */
+  /** A fresh target in which nothing was done yet; the embedded engine has yet to make its database. */
   empty(t: Owner): Promise<Scratch>;
+  /** A fresh target with a database in which nothing was done yet. */
+  bare(t: Owner): Promise<Scratch>;
 }
 
 export const TEST_KEY = 'test-key-0123456789-abcdefghijklmnopqrstuvwxyz';
@@ -49,7 +51,8 @@ function systemEnv(): NodeJS.ProcessEnv {
   return env;
 }
 
-function scratchFolder(t: Owner): string {
+/** A folder that is gone when the test ends. */
+export function scratchFolder(t: Owner): string {
   const folder = mkdtempSync(join(tmpdir(), 'canvas-host-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
@@ -91,23 +94,28 @@ const EMBEDDED = { engine: 'pglite', environment: 'test', path: 'embedded' };
 export const pgliteLane: Lane = {
   name: 'pglite',
   dialect: 'postgres',
-  async ready(t) {
-    const folder = scratchFolder(t);
-    cpSync(await template(), join(folder, 'embedded'), { recursive: true });
-    return writeTargets(folder, EMBEDDED);
-  },
+  ready: (t) => copyOf(t, 'ready', (scratch) => access(scratch, () => Promise.resolve())),
+  bare: (t) => copyOf(t, 'bare', (scratch) => open(scratch, () => Promise.resolve())),
   empty: (t) => Promise.resolve(writeTargets(scratchFolder(t), EMBEDDED)),
 };
 
-/** Making a database takes seconds, copying one does not: it is made once for what it is made from. */
-async function template(): Promise<string> {
+type Make = (scratch: Scratch) => Promise<void>;
+
+async function copyOf(t: Owner, kind: string, make: Make): Promise<Scratch> {
+  const folder = scratchFolder(t);
+  cpSync(await template(kind, make), join(folder, 'embedded'), { recursive: true });
+  return writeTargets(folder, EMBEDDED);
+}
+
+/** Making a database takes seconds, copying one does not: each kind is made once for what it is made from. */
+async function template(kind: string, make: Make): Promise<string> {
   const parent = join(tmpdir(), 'canvas-host-templates');
-  const folder = join(parent, fingerprintOfSchema());
+  const folder = join(parent, `${kind}-${fingerprintOfSchema()}`);
   mkdirSync(parent, { recursive: true });
   await withFolderLock(parent, { waitMs: 60_000 }, async () => {
     if (existsSync(folder)) return;
     const making = mkdtempSync(join(parent, 'making-'));
-    await access(writeTargets(making, EMBEDDED), () => Promise.resolve());
+    await make(writeTargets(making, EMBEDDED));
     renameSync(join(making, 'embedded'), folder);
     rmSync(making, { recursive: true, force: true });
   });
@@ -137,7 +145,8 @@ export const postgresLane: Lane = {
     await open(scratch, prepare);
     return scratch;
   },
-  async empty(t) {
+  empty: (t) => postgresLane.bare(t),
+  async bare(t) {
     const server = new URL(postgresUrl ?? '');
     const database = `canvas_test_${randomBytes(6).toString('hex')}`;
     await asAdmin(`CREATE DATABASE ${database}`);
@@ -160,7 +169,7 @@ export function entryFor(server: string, port: number, database: string, engine 
 }
 
 /** A target at a port of the loopback, where something pretends to be a server. */
-export function targetAt(t: ExecutionContext, port: number, engine: 'postgres' | 'mssql'): Scratch {
+export function targetAt(t: Owner, port: number, engine: 'postgres' | 'mssql'): Scratch {
   const login = { SCRATCH_USER: 'suite', SCRATCH_PASSWORD: 'canary-PASSWORD' };
   return writeTargets(scratchFolder(t), entryFor('127.0.0.1', port, 'canvas', engine), login);
 }
@@ -178,7 +187,8 @@ export const mssqlLane: Lane = {
     await open(scratch, prepare);
     return scratch;
   },
-  async empty(t) {
+  empty: (t) => mssqlLane.bare(t),
+  async bare(t) {
     const server = new URL(mssqlUrl ?? '');
     const database = `canvas_test_${randomBytes(6).toString('hex')}`;
     await asMssqlAdmin(`CREATE DATABASE ${database}`);
