@@ -25,5 +25,6 @@ export {
   type Receipt,
 } from './hosts/provision';
 export { enrol, readMarker, requirePermit } from './migrations/enrol';
+export { composeHandoff, writeHandoff } from './migrations/handoff';
 export { firstRefusal, migrationStatus, previewLatest } from './migrations/preview';
 export { migrateLatest, pendingMigrations, rehearse, rollback } from './migrations/run';

@@ -203,8 +203,18 @@ export const mssqlLane: Lane = {
 
 /** One batch as the server's administrator. @param database master unless told otherwise */
 export async function asMssqlAdmin(batch: string, database?: string): Promise<Record<string, unknown>[]> {
+  const connection = await openMssql(database);
+  try {
+    return await askRaw(connection, batch, 60_000);
+  } finally {
+    await close(connection);
+  }
+}
+
+/** A session of the server's administrator. */
+export function openMssql(database?: string): Promise<tedious.Connection> {
   const server = new URL(mssqlUrl ?? '');
-  const connection = await connect(
+  return connect(
     new tedious.Connection({
       server: server.hostname,
       authentication: {
@@ -219,11 +229,6 @@ export async function asMssqlAdmin(batch: string, database?: string): Promise<Re
       },
     }),
   );
-  try {
-    return await askRaw(connection, batch, 60_000);
-  } finally {
-    await close(connection);
-  }
 }
 
 async function prepare(database: Database): Promise<void> {
