@@ -216,10 +216,12 @@ function migrateScript(database: string, steps: readonly Step[], books: readonly
 
 const toAscii = (line: string) => line.replaceAll('\u2026', '...');
 
-/** The wait is bounded, and the answer looked at: a negative one means no lock. */
-const TAKE_LOCK = `DECLARE @code int;
-EXEC @code = sp_getapplock @Resource = ${text(MIGRATION_LOCK)}, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
-  @LockTimeout = ${LOCK_WAIT_MS};
+/**
+ * The wait is bounded, and the answer looked at: a negative one means no lock. The name is the one that the engine gives
+ * it (engines/mssql.ts), so that a runner and a script keep out of each other's way.
+ */
+const TAKE_LOCK = `DECLARE @lock nvarchar(255) = CONCAT(DB_NAME(), ${text(`/${MIGRATION_LOCK}`)}), @code int;
+EXEC @code = sp_getapplock @Resource = @lock, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = ${LOCK_WAIT_MS};
 IF @code < 0 THROW ${THROWN.lock}, N'Another run is at work. Nothing was done; run this again later.', 1;`;
 
 const BEGIN = `SET XACT_ABORT ON;\nBEGIN TRANSACTION;\n${TAKE_LOCK}`;
@@ -227,6 +229,7 @@ const BEGIN = `SET XACT_ABORT ON;\nBEGIN TRANSACTION;\n${TAKE_LOCK}`;
 function addBooks(script: ScriptFile, steps: readonly Step[], books: readonly string[]): void {
   const refuse = `IF EXISTS (SELECT 1 FROM ${MARKER} WHERE [Environment] <> N'production')
   THROW ${THROWN.marker}, N'This database is enrolled, and not as production: it is migrated by npm run migrate.', 1;`;
+  script.batch(`IF OBJECT_ID(N'tempdb..${RUN}') IS NOT NULL DROP TABLE ${RUN};`);
   script.batch(`-- The books and the mark\n${BEGIN}`);
   script.step(whereTableIs(MARKER_TABLE, refuse));
   for (const statement of books) script.step(statement);
@@ -238,8 +241,11 @@ function addBooks(script: ScriptFile, steps: readonly Step[], books: readonly st
   const known = steps.map(({ file }) => text(file.name)).join(',\n  ');
   script.step(`IF EXISTS (SELECT 1 FROM ${LEDGER} WHERE [Name] NOT IN (\n  ${known}))
   THROW ${THROWN.ledger}, N'The ledger has migrations that this bundle has not: take the newer bundle.', 1;`);
-  script.step('COMMIT TRANSACTION;');
+  script.step(`CREATE TABLE ${RUN} (begun datetime2(3) NOT NULL);\nCOMMIT TRANSACTION;`);
 }
+
+/** Stands while this session has what migrations need: its making is undone with the step that makes it. */
+const RUN = '#canvas_run';
 
 const BEFORE = '#canvas_before';
 
@@ -248,10 +254,9 @@ function addMigration(script: ScriptFile, { file, migration, statements }: Step,
   const pending = `NOT ${isIn(file.name)}`;
   const whenPending = (body: string) => `IF ${pending}\nBEGIN\n  ${body.trimEnd().replaceAll('\n', '\n  ')}\nEND;`;
   script.batch(`-- ${file.name}\n${BEGIN}`);
-  if (previous !== undefined) {
-    script.step(`IF NOT ${isIn(previous)}
-  THROW ${THROWN.ledger}, ${text(`${file.name}: the migration before it, ${previous}, was not applied.`)}, 1;`);
-  }
+  const isReady = previous === undefined ? `OBJECT_ID(N'tempdb..${RUN}') IS NOT NULL` : isIn(previous);
+  script.step(`IF NOT (${isReady})
+  THROW ${THROWN.ledger}, ${text(`${file.name}: what comes before it was not done.`)}, 1;`);
   script.step(`IF ${isEdited(file)}
   THROW ${THROWN.ledger}, ${text(`MIGRATION_EDITED: ${file.name} was applied here with another text.`)}, 1;
 IF ${isIn(file.name)} PRINT ${text(`${file.name}: applied before, skipped`)};`);

@@ -31,12 +31,15 @@ SET LOCK_TIMEOUT 5000;
 GO
 
 IF ISNULL(DB_ID(N'EXAMPLE'), -1) <> DB_ID() BEGIN RAISERROR (N'This database is not EXAMPLE.', 16, 1); SET NOEXEC ON; THROW 51000, N'This database is not EXAMPLE.', 1; END;
+IF OBJECT_ID(N'tempdb..#canvas_run') IS NOT NULL DROP TABLE #canvas_run;
+GO
+
+IF ISNULL(DB_ID(N'EXAMPLE'), -1) <> DB_ID() BEGIN RAISERROR (N'This database is not EXAMPLE.', 16, 1); SET NOEXEC ON; THROW 51000, N'This database is not EXAMPLE.', 1; END;
 -- The books and the mark
 SET XACT_ABORT ON;
 BEGIN TRANSACTION;
-DECLARE @code int;
-EXEC @code = sp_getapplock @Resource = N'migrate', @LockMode = 'Exclusive', @LockOwner = 'Transaction',
-  @LockTimeout = 30000;
+DECLARE @lock nvarchar(255) = CONCAT(DB_NAME(), N'/migrate'), @code int;
+EXEC @code = sp_getapplock @Resource = @lock, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 30000;
 IF @code < 0 THROW 51222, N'Another run is at work. Nothing was done; run this again later.', 1;
 GO
 
@@ -143,6 +146,7 @@ GO
 
 IF ISNULL(DB_ID(N'EXAMPLE'), -1) <> DB_ID() BEGIN RAISERROR (N'This database is not EXAMPLE.', 16, 1); SET NOEXEC ON; THROW 51000, N'This database is not EXAMPLE.', 1; END;
 IF @@TRANCOUNT = 0 BEGIN RAISERROR (N'An earlier step failed; its transaction was undone.', 16, 1); SET NOEXEC ON; THROW 51000, N'An earlier step failed; its transaction was undone.', 1; END;
+CREATE TABLE #canvas_run (begun datetime2(3) NOT NULL);
 COMMIT TRANSACTION;
 GO
 
@@ -150,17 +154,22 @@ IF ISNULL(DB_ID(N'EXAMPLE'), -1) <> DB_ID() BEGIN RAISERROR (N'This database is 
 -- 20200101000000_notes
 SET XACT_ABORT ON;
 BEGIN TRANSACTION;
-DECLARE @code int;
-EXEC @code = sp_getapplock @Resource = N'migrate', @LockMode = 'Exclusive', @LockOwner = 'Transaction',
-  @LockTimeout = 30000;
+DECLARE @lock nvarchar(255) = CONCAT(DB_NAME(), N'/migrate'), @code int;
+EXEC @code = sp_getapplock @Resource = @lock, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 30000;
 IF @code < 0 THROW 51222, N'Another run is at work. Nothing was done; run this again later.', 1;
+GO
+
+IF ISNULL(DB_ID(N'EXAMPLE'), -1) <> DB_ID() BEGIN RAISERROR (N'This database is not EXAMPLE.', 16, 1); SET NOEXEC ON; THROW 51000, N'This database is not EXAMPLE.', 1; END;
+IF @@TRANCOUNT = 0 BEGIN RAISERROR (N'An earlier step failed; its transaction was undone.', 16, 1); SET NOEXEC ON; THROW 51000, N'An earlier step failed; its transaction was undone.', 1; END;
+IF NOT (OBJECT_ID(N'tempdb..#canvas_run') IS NOT NULL)
+  THROW 51006, N'20200101000000_notes: what comes before it was not done.', 1;
 GO
 
 IF ISNULL(DB_ID(N'EXAMPLE'), -1) <> DB_ID() BEGIN RAISERROR (N'This database is not EXAMPLE.', 16, 1); SET NOEXEC ON; THROW 51000, N'This database is not EXAMPLE.', 1; END;
 IF @@TRANCOUNT = 0 BEGIN RAISERROR (N'An earlier step failed; its transaction was undone.', 16, 1); SET NOEXEC ON; THROW 51000, N'An earlier step failed; its transaction was undone.', 1; END;
 IF EXISTS (SELECT 1 FROM [canvas].[MigrationLedger] WHERE [Name] = N'20200101000000_notes' AND [Checksum] <> N'CHECKSUM')
   THROW 51006, N'MIGRATION_EDITED: 20200101000000_notes was applied here with another text.', 1;
-IF NOT (NOT EXISTS (SELECT 1 FROM [canvas].[MigrationLedger] WHERE [Name] = N'20200101000000_notes')) PRINT N'20200101000000_notes: applied before, skipped';
+IF EXISTS (SELECT 1 FROM [canvas].[MigrationLedger] WHERE [Name] = N'20200101000000_notes') PRINT N'20200101000000_notes: applied before, skipped';
 GO
 
 IF ISNULL(DB_ID(N'EXAMPLE'), -1) <> DB_ID() BEGIN RAISERROR (N'This database is not EXAMPLE.', 16, 1); SET NOEXEC ON; THROW 51000, N'This database is not EXAMPLE.', 1; END;
@@ -170,33 +179,18 @@ CREATE TABLE #canvas_before (object nvarchar(400) COLLATE Latin1_General_100_BIN
   seen datetime2(3) NOT NULL DEFAULT SYSUTCDATETIME());
 INSERT INTO #canvas_before (object)
     SELECT CONCAT(o.kind, ' ', o.label) AS "object" FROM (
-      SELECT 'table' AS kind, t.name AS label FROM (SELECT s.object_id, s.schema_id, v.TABLE_NAME AS name FROM sys.tables s
-      JOIN INFORMATION_SCHEMA.TABLES v ON v.TABLE_SCHEMA = N'canvas' AND v.TABLE_NAME = s.name
-      WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+      SELECT 'table' AS kind, t.name AS label FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
       UNION ALL
-      SELECT 'column', CONCAT(t.name, '.', c.name) FROM (SELECT s.object_id, s.schema_id, v.TABLE_NAME AS name FROM sys.tables s
-      JOIN INFORMATION_SCHEMA.TABLES v ON v.TABLE_SCHEMA = N'canvas' AND v.TABLE_NAME = s.name
-      WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
-        JOIN (SELECT s.object_id, s.column_id, v.COLUMN_NAME AS name, s.user_type_id, s.max_length, s.scale,
-        s.collation_name, s.is_nullable, s.is_identity, s.is_computed
-      FROM sys.tables o JOIN sys.columns s ON s.object_id = o.object_id
-      JOIN INFORMATION_SCHEMA.COLUMNS v
-        ON v.TABLE_SCHEMA = N'canvas' AND v.TABLE_NAME = o.name AND v.COLUMN_NAME = s.name
-      WHERE o.schema_id = SCHEMA_ID(N'canvas')) c ON c.object_id = t.object_id
+      SELECT 'column', CONCAT(t.name, '.', c.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+        JOIN sys.columns c ON c.object_id = t.object_id
       UNION ALL
-      SELECT 'index', CONCAT(t.name, '.', i.name) FROM (SELECT s.object_id, s.schema_id, v.TABLE_NAME AS name FROM sys.tables s
-      JOIN INFORMATION_SCHEMA.TABLES v ON v.TABLE_SCHEMA = N'canvas' AND v.TABLE_NAME = s.name
-      WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+      SELECT 'index', CONCAT(t.name, '.', i.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
         JOIN sys.indexes i ON i.object_id = t.object_id AND i.name IS NOT NULL
       UNION ALL
-      SELECT 'constraint', CONCAT(t.name, '.', k.name) FROM (SELECT s.object_id, s.schema_id, v.TABLE_NAME AS name FROM sys.tables s
-      JOIN INFORMATION_SCHEMA.TABLES v ON v.TABLE_SCHEMA = N'canvas' AND v.TABLE_NAME = s.name
-      WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+      SELECT 'constraint', CONCAT(t.name, '.', k.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
         JOIN sys.objects k ON k.parent_object_id = t.object_id AND k.type IN ('C', 'D', 'F', 'PK', 'UQ')
       UNION ALL
-      SELECT 'trigger', CONCAT(t.name, '.', g.name) FROM (SELECT s.object_id, s.schema_id, v.TABLE_NAME AS name FROM sys.tables s
-      JOIN INFORMATION_SCHEMA.TABLES v ON v.TABLE_SCHEMA = N'canvas' AND v.TABLE_NAME = s.name
-      WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+      SELECT 'trigger', CONCAT(t.name, '.', g.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
         JOIN sys.triggers g ON g.parent_id = t.object_id
     ) o ORDER BY 1;
 GO
@@ -297,33 +291,18 @@ BEGIN
   DECLARE @after TABLE (object nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL);
   INSERT INTO @after (object)
       SELECT CONCAT(o.kind, ' ', o.label) AS "object" FROM (
-        SELECT 'table' AS kind, t.name AS label FROM (SELECT s.object_id, s.schema_id, v.TABLE_NAME AS name FROM sys.tables s
-        JOIN INFORMATION_SCHEMA.TABLES v ON v.TABLE_SCHEMA = N'canvas' AND v.TABLE_NAME = s.name
-        WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+        SELECT 'table' AS kind, t.name AS label FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
         UNION ALL
-        SELECT 'column', CONCAT(t.name, '.', c.name) FROM (SELECT s.object_id, s.schema_id, v.TABLE_NAME AS name FROM sys.tables s
-        JOIN INFORMATION_SCHEMA.TABLES v ON v.TABLE_SCHEMA = N'canvas' AND v.TABLE_NAME = s.name
-        WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
-          JOIN (SELECT s.object_id, s.column_id, v.COLUMN_NAME AS name, s.user_type_id, s.max_length, s.scale,
-          s.collation_name, s.is_nullable, s.is_identity, s.is_computed
-        FROM sys.tables o JOIN sys.columns s ON s.object_id = o.object_id
-        JOIN INFORMATION_SCHEMA.COLUMNS v
-          ON v.TABLE_SCHEMA = N'canvas' AND v.TABLE_NAME = o.name AND v.COLUMN_NAME = s.name
-        WHERE o.schema_id = SCHEMA_ID(N'canvas')) c ON c.object_id = t.object_id
+        SELECT 'column', CONCAT(t.name, '.', c.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+          JOIN sys.columns c ON c.object_id = t.object_id
         UNION ALL
-        SELECT 'index', CONCAT(t.name, '.', i.name) FROM (SELECT s.object_id, s.schema_id, v.TABLE_NAME AS name FROM sys.tables s
-        JOIN INFORMATION_SCHEMA.TABLES v ON v.TABLE_SCHEMA = N'canvas' AND v.TABLE_NAME = s.name
-        WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+        SELECT 'index', CONCAT(t.name, '.', i.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
           JOIN sys.indexes i ON i.object_id = t.object_id AND i.name IS NOT NULL
         UNION ALL
-        SELECT 'constraint', CONCAT(t.name, '.', k.name) FROM (SELECT s.object_id, s.schema_id, v.TABLE_NAME AS name FROM sys.tables s
-        JOIN INFORMATION_SCHEMA.TABLES v ON v.TABLE_SCHEMA = N'canvas' AND v.TABLE_NAME = s.name
-        WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+        SELECT 'constraint', CONCAT(t.name, '.', k.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
           JOIN sys.objects k ON k.parent_object_id = t.object_id AND k.type IN ('C', 'D', 'F', 'PK', 'UQ')
         UNION ALL
-        SELECT 'trigger', CONCAT(t.name, '.', g.name) FROM (SELECT s.object_id, s.schema_id, v.TABLE_NAME AS name FROM sys.tables s
-        JOIN INFORMATION_SCHEMA.TABLES v ON v.TABLE_SCHEMA = N'canvas' AND v.TABLE_NAME = s.name
-        WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+        SELECT 'trigger', CONCAT(t.name, '.', g.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
           JOIN sys.triggers g ON g.parent_id = t.object_id
       ) o ORDER BY 1;
   DECLARE @made nvarchar(max) = ISNULL((SELECT STRING_AGG(CAST(CONCAT(N'"', STRING_ESCAPE(o.object, 'json'), N'"') AS nvarchar(max)), N',')
