@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 
 const toolkit = createRequire(import.meta.url)('../lib/register.cjs');
-const { faults, renderMigrations: show } = toolkit;
+const { faults, render, renderMigrations: show } = toolkit;
 
 await toolkit.runCommand({
   script: 'handoff.mjs',
@@ -27,6 +27,10 @@ await toolkit.runCommand({
     }
     const files = await toolkit.composeHandoff(database);
     toolkit.writeHandoff(out, files);
-    await print(words.flag('json') ? show.handoffJson(out, database, files) : show.handoffText(out, database, files));
+    await print(
+      words.flag('json')
+        ? render.jsonLine(show.handoffJson(out, database, files))
+        : show.handoffText(out, database, files),
+    );
   },
 });
