@@ -13,7 +13,7 @@ import { readCredentials, type CanvasCredentials } from '../../lib/hosts/survey'
 import { migrateLatest } from '../../lib/migrations/run';
 import { execute, lanes, postgresLane, postgresUrl, type Lane } from '../helpers/lanes';
 import {
-  contents, FOREIGN_TABLES, legacyGuid, legacyTarget, migratedLegacy, OLD_KEY, openForRepair, rowCounts, type AskRows, type Rows,
+  contents, FOREIGN_TABLES, legacyGuid, legacyHash, legacyTarget, migratedLegacy, OLD_KEY, openForRepair, rowCounts, type AskRows, type Rows,
 } from '../helpers/legacy';
 import { jsonLines, run } from '../helpers/script';
 import { count, provisionHere, rowsOf, snapshot } from '../helpers/state';
@@ -342,6 +342,39 @@ server('postgres: two runs at once mend each session once', async (t) => {
   await openForRepair(scratch, async (open) => {
     await assertTrails(t, open);
     t.deepEqual((await mend(open, true)).steps.map(brief), DIRTY_FINDINGS);
+  });
+});
+
+server('postgres: what is mended is what stands under the lock, not what was read before', async (t) => {
+  const scratch = await migratedLegacy(t, postgresLane, 'd', { faults: ['several-active', 'seed-behind'] });
+  await openForRepair(scratch, async (open) => {
+    const { database, permit, keys } = open;
+    const request = { actor: 'suite', reason: null, apply: true };
+    await consolidate(database, permit, keys, request, async (step) => {
+      // The sessions of a batch are read by now, and 220 is not mended yet.
+      if (step.kind !== 'repair' || step.repair.session.canvasSessionId !== 219) return;
+      await execute(open, 'UPDATE canvas."HostSessions" SET "RevokedAt" = now() WHERE "HostSessionId" = 21');
+    });
+    const [session] = await readCredentials(database.canvas, [220]);
+    t.deepEqual(session?.hostSessions.filter(({ isActive }) => isActive).map(({ hostSessionId }) => hostSessionId), [20]);
+    t.is(session?.hashCopy, legacyHash(20));
+  });
+});
+
+server('postgres: a row copied by hand is ended, the doubled hash and a hash without a row are left to a person', async (t) => {
+  const scratch = await migratedLegacy(t, postgresLane, 'd', { faults: ['two-canvas-rows'] });
+  await openForRepair(scratch, async (open) => {
+    await mend(open, true);
+    const columns = `"SessionId", "HostGuidHash", "CreatedAt", "IsActive", "LastSequence", "LastEventHash"`;
+    await execute(
+      open,
+      'DROP INDEX canvas."IX_HostSessions_SessionGuidHash"',
+      `INSERT INTO canvas."HostSessions" (${columns}) SELECT ${columns} FROM canvas."HostSessions" WHERE "HostSessionId" = 19`,
+      `UPDATE canvas."Sessions" SET "HostGuid" = 'somebody' WHERE "SessionId" = 212`,
+    );
+    const findings = [['two-canvas-rows', 219, 225], ['unlinked', 215], ['copy-alone', 212], ['same-hash', 219]];
+    t.deepEqual((await mend(open, true)).steps.map(brief), [[219, 29, false, ['19 superseded'], undefined], ...findings]);
+    t.deepEqual((await mend(open, true)).steps.map(brief), findings);
   });
 });
 
