@@ -534,6 +534,13 @@ export const faults = {
       'What was read before the lock was taken is no longer so. Nothing was written by this run.',
       'Run the command again.',
     ),
+  knexOverride: (what: string) =>
+    make(
+      'USAGE',
+      `${what} is not followed.`,
+      'It would take knex past the configuration that leads through the guard.',
+      'Leave it out, and choose a target of the list with CANVAS_TARGET. Nothing was done.',
+    ),
   withoutTransaction: (name: string) =>
     make(
       'USAGE',
@@ -777,7 +784,7 @@ export const faults = {
     make(
       'DATA_NOT_READY',
       'The database would give out an id that is taken already.',
-      `${whereIs(place)}: the identity of ${constraint.replace(/^PK_/, 'canvas.')} is behind its largest id.`,
+      `${whereIs(place)}: the identity of ${constraint.replace(/^PK_/i, 'canvas.')} is behind its largest id.`,
       'Somebody inserted ids by hand. Set the identity to the largest id, then run the command again.',
       { cause },
     ),

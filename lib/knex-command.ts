@@ -23,16 +23,18 @@ const WAIT_MS = 30_000;
 
 /**
  * The configuration knexfile.ts exports.
- * @throws ToolkitError what the guard refuses, before Knex has opened anything
+ * @param words the command line after `knex`
+ * @throws ToolkitError what the guard refuses, before Knex has opened anything; USAGE for what would override it
  */
-export async function knexCommandConfig(env: NodeJS.ProcessEnv): Promise<Knex.Config & { userParams: object }> {
+export async function knexCommandConfig(env: NodeJS.ProcessEnv, words: readonly string[]): Promise<CommandConfig> {
+  refuseOverrides(words);
   const settings = readSettings(env);
   const target = requireTarget(settings);
   const purpose = 'migrate';
   const quiet = { onOpen: () => undefined, onNotice: () => undefined };
   const permit = await withOpenTarget({ settings, purpose, waitMs: WAIT_MS, ...quiet }, prepare);
   const request = { target, logins: readLogins(settings, target, purpose), waitMs: WAIT_MS };
-  return {
+  const config = {
     ...(await knexConfigFor(request, permit)),
     migrations: {
       // No directory: with one, Knex falls back to its own source and names.
@@ -45,6 +47,24 @@ export async function knexCommandConfig(env: NodeJS.ProcessEnv): Promise<Knex.Co
     seeds: { directory: join(PACKAGE_ROOT, 'seeds'), extension: 'ts' },
     userParams: { engine: target.engine, environment: target.environment },
   };
+  return assertWhole(config, env);
+}
+
+type CommandConfig = Knex.Config & { userParams: object };
+
+/** Options that Knex lays over the configuration, or by which it takes another part of it. */
+const OVERRIDES = ['client', 'connection', 'env', 'migrations-directory', 'migrations-table-name'];
+
+function refuseOverrides(words: readonly string[]): void {
+  const names = words.map((word) => /^--([^=]+)/.exec(word)?.[1] ?? '');
+  const override = names.find((name) => OVERRIDES.includes(name));
+  if (override !== undefined) throw faults.knexOverride(`--${override}`);
+}
+
+/** Knex takes the member of the configuration that is called like NODE_ENV, if there is one, for the whole of it. */
+function assertWhole(config: CommandConfig, { NODE_ENV: environment = '' }: NodeJS.ProcessEnv): CommandConfig {
+  if (environment in config) throw faults.knexOverride(`NODE_ENV=${environment}`);
+  return config;
 }
 
 /** What `migrate:make` begins with: our helpers, and a shape to be filled in. */

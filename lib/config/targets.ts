@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { closest, distance } from 'fastest-levenshtein';
-import Ajv, { type ErrorObject } from 'ajv';
+import type { ErrorObject, ValidateFunction } from 'ajv';
 import { faults } from '../errors';
 import { parseJson } from './json';
 import type { Settings } from './settings';
-import schema from './targets.schema.json';
+// eslint-disable-next-line @typescript-eslint/no-require-imports -- Ajv writes CommonJS without types
+const valid = require('./targets.validator.cjs') as ValidateFunction<TargetsFile>;
 
 export type EngineName = 'pglite' | 'postgres' | 'mssql';
 
@@ -103,8 +104,6 @@ function nearest(name: string, known: readonly string[]): string | undefined {
 function readTargetsFile(path: string): TargetsFile {
   const parsed = parseJson(readText(path), { comments: false });
   if ('faults' in parsed) throw faults.targetsInvalid(path, parsed.faults);
-  const ajv = new Ajv({ allErrors: true, strict: true, strictTypes: false, strictRequired: false });
-  const valid = ajv.compile<TargetsFile>(schema);
   if (!valid(parsed.value)) throw faults.targetsInvalid(path, (valid.errors ?? []).map(sayError));
   return parsed.value;
 }

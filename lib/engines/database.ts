@@ -1,13 +1,22 @@
 /**
  * The only place anything is opened or closed: `withDatabase`, `withTransaction`. Every physical connection answers
  * who it is before its first use, and what is read and what is written are two types: a `Writer` exists only inside
- * `withTransaction`, which takes a `Permit`.
+ * `withTransaction`, which takes a `Permit`, and an `Enroller` inside `withEnrolment`, which takes an `EnrolmentPermit`.
  */
 import knexFactory, { type Knex } from 'knex';
 import type { Login } from '../config/credentials';
 import type { Target } from '../config/targets';
 import { faults, ToolkitError } from '../errors';
-import { admit, assertUnmoved, isPermit, type Admission, type Permit, type Role } from '../guard/guard';
+import {
+  admit,
+  assertUnmoved,
+  isEnrolmentPermit,
+  isPermit,
+  type Admission,
+  type EnrolmentPermit,
+  type Permit,
+  type Role,
+} from '../guard/guard';
 import { MARKER_TABLE } from '../guard/marker';
 import type { Dialect, Dial, Engine, Where } from './engine';
 import { mssql } from './mssql';
@@ -89,16 +98,30 @@ export class Writer extends Reader {
     this.now = now;
   }
 
-  /**
-   * A table of schema canvas, for reading and writing.
-   * @throws TypeError when the Permit is for enrolment only
-   */
+  /** A table of schema canvas, for reading and writing. */
   table(name: string): Knex.QueryBuilder {
-    if (this.permit.purpose === 'enrol' && name !== MARKER_TABLE) {
-      throw new TypeError('A Permit for enrolment writes the mark only.');
-    }
     const query: Knex.QueryBuilder = this.sql.withSchema('canvas').table(name);
     return query;
+  }
+}
+
+/** One enrolling transaction: it reads, and writes the mark. It has no Knex that could do more. */
+export class Enroller extends Reader {
+  readonly #trx: Knex.Transaction;
+  /** The database's clock when the transaction began, UTC. */
+  readonly now: Date;
+
+  constructor(trx: Knex.Transaction, permit: EnrolmentPermit, reader: Reader, now: Date) {
+    if (!isEnrolmentPermit(permit)) throw new TypeError('Enrolling needs an EnrolmentPermit of the guard.');
+    super(trx, reader.admission, reader.dialect);
+    this.#trx = trx;
+    this.now = now;
+  }
+
+  /** Puts one row in place of the mark that is there, if any. */
+  async mark(row: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#trx.withSchema('canvas').table(MARKER_TABLE).delete();
+    await this.#trx.withSchema('canvas').table(MARKER_TABLE).insert(row);
   }
 }
 
@@ -334,16 +357,44 @@ export async function withTransaction<T>(
   lock: string | undefined,
   work: (writer: Writer) => Promise<T>,
 ): Promise<T> {
-  const { knex, waitMs, where } = handleOf(database);
-  const { engine, canvas } = database;
   if (!isPermit(permit)) throw new TypeError('Writing needs a Permit of the guard.');
+  return transact(database, permit, lock, (trx, now) => work(new Writer(trx, permit, database.canvas, now)));
+}
+
+/**
+ * The one transaction that comes before there is a mark; enrolments of one database take turns.
+ * @param makeTables makes the table of the mark and the bookkeeping tables where they are absent
+ * @throws as `withTransaction`
+ */
+export async function withEnrolment<T>(
+  database: Database,
+  permit: EnrolmentPermit,
+  makeTables: (knex: Knex) => Promise<void>,
+  work: (enroller: Enroller) => Promise<T>,
+): Promise<T> {
+  if (!isEnrolmentPermit(permit)) throw new TypeError('Enrolling needs an EnrolmentPermit of the guard.');
+  return transact(database, permit, 'enrol', async (trx, now) => {
+    await makeTables(trx);
+    return work(new Enroller(trx, permit, database.canvas, now));
+  });
+}
+
+/** What both have in common: who it is asked first, an error anywhere rolls back, a lost COMMIT is told apart. */
+async function transact<T>(
+  database: Database,
+  permit: Permit | EnrolmentPermit,
+  lock: string | undefined,
+  work: (trx: Knex.Transaction, now: Date) => Promise<T>,
+): Promise<T> {
+  const { knex, waitMs, where } = handleOf(database);
+  const { engine } = database;
   let stage = 'taking the lock' as 'taking the lock' | 'writing' | 'committing';
   let failure: Error | undefined;
   const steps = async (trx: Knex.Transaction) => {
     const head = await engine.beginWriting(trx, permit.identity, lock === undefined ? undefined : { name: lock, waitMs });
     assertUnmoved(permit, head.identity);
     stage = 'writing';
-    const result = await work(new Writer(trx, permit, canvas, head.now));
+    const result = await work(trx, head.now);
     stage = 'committing';
     return result;
   };

@@ -33,13 +33,13 @@ export interface Admission {
 // Not exported: a Permit can be made in this file only.
 const seal: unique symbol = Symbol('permit');
 
-class SealedPermit {
+class SealedPermit<Purpose extends 'write' | 'enrol'> {
   readonly #sealed = true;
   readonly target: Target;
   readonly identity: Identity;
-  readonly purpose: 'write' | 'enrol';
+  readonly purpose: Purpose;
 
-  constructor(key: typeof seal, admission: Admission, purpose: 'write' | 'enrol') {
+  constructor(key: typeof seal, admission: Admission, purpose: Purpose) {
     if (key !== seal) throw new TypeError('Only the guard makes a Permit.');
     this.target = admission.target;
     this.identity = admission.identity;
@@ -47,17 +47,25 @@ class SealedPermit {
     Object.freeze(this);
   }
 
-  static isGenuine(value: unknown): boolean {
-    return typeof value === 'object' && value !== null && #sealed in value;
+  static isGenuine(value: unknown, purpose: 'write' | 'enrol'): boolean {
+    return typeof value === 'object' && value !== null && #sealed in value && value.purpose === purpose;
   }
 }
 
 /** The right to write to one database. A function that writes takes one; nothing but this file makes one. */
-export type Permit = SealedPermit;
+export type Permit = SealedPermit<'write'>;
 
-/** @returns whether the value was made by the guard (a cast object was not) */
+/** The right to write the enrolment mark and to make the bookkeeping tables, before there is a mark; nothing else. */
+export type EnrolmentPermit = SealedPermit<'enrol'>;
+
+/** @returns whether the value was made by the guard (a cast object was not), and for writing */
 export function isPermit(value: unknown): value is Permit {
-  return SealedPermit.isGenuine(value);
+  return SealedPermit.isGenuine(value, 'write');
+}
+
+/** @returns whether the value was made by the guard, and for enrolment */
+export function isEnrolmentPermit(value: unknown): value is EnrolmentPermit {
+  return SealedPermit.isGenuine(value, 'enrol');
 }
 
 /**
@@ -123,9 +131,17 @@ export function admit(target: Target, role: Role, answer: Answer): Admission {
 export function permitWriting(admission: Admission, marker: Marker | undefined): Permit {
   assertCanvasRole(admission);
   if (marker === undefined) throw faults.notEnrolled(admission.target.name, admission.identity);
+  assertMark(admission, marker);
+  return new SealedPermit(seal, admission, 'write');
+}
+
+/**
+ * The mark that is there agrees; for those who only read.
+ * @throws ToolkitError GUARD_MARKER
+ */
+export function assertMark(admission: Admission, marker: Marker): void {
   const differences = differencesOf(admission, marker);
   if (differences.length > 0) throw faults.markerDiffers(admission.target.name, differences);
-  return new SealedPermit(seal, admission, 'write');
 }
 
 /**
@@ -134,7 +150,11 @@ export function permitWriting(admission: Admission, marker: Marker | undefined):
  * @throws ToolkitError GUARD_MARKER when the database is marked as production (for ever), when this very database
  *   (not a copy of it) was enrolled as another target, or when the typed name is another
  */
-export function permitEnrolment(admission: Admission, marker: Marker | undefined, confirmed: string): Permit {
+export function permitEnrolment(
+  admission: Admission,
+  marker: Marker | undefined,
+  confirmed: string,
+): EnrolmentPermit {
   assertCanvasRole(admission);
   if (marker !== undefined && !ENVIRONMENTS.includes(marker.environment)) {
     throw faults.markedAsProduction(admission.target.name, marker.environment);
@@ -187,8 +207,8 @@ export function assertHarmless(target: Target, findings: readonly string[]): voi
  * Step 4, in the write: the connection that is about to write must still be the database the Permit is for.
  * @throws ToolkitError GUARD_IDENTITY
  */
-export function assertUnmoved(permit: Permit, now: Identity): void {
-  if (!isPermit(permit)) throw new TypeError('Writing needs a Permit of the guard.');
+export function assertUnmoved(permit: Permit | EnrolmentPermit, now: Identity): void {
+  if (!isPermit(permit) && !isEnrolmentPermit(permit)) throw new TypeError('Writing needs a Permit of the guard.');
   const same =
     now.serverId === permit.identity.serverId &&
     now.database === permit.identity.database &&

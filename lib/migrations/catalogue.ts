@@ -8,6 +8,8 @@ import { IS_BABELFISH, SCHEMA } from './sql';
 
 /** The SELECTs of one dialect. Their columns carry the same names in each. */
 export interface CatalogueQueries {
+  /** name: of tables and columns as they were given, where the catalogue may keep them otherwise. */
+  readonly spellings?: string;
   /** table, column, type, bytes, scale, collation, nullable, identity, computed, default */
   readonly columns: string;
   /** table, index, column, primary, unique, usable, filter */
@@ -116,25 +118,19 @@ const POSTGRES: CatalogueQueries = {
 /** Stands for the filter of an index where the catalogue has none to show. */
 export const UNKNOWN_FILTER = '(unknown)';
 
-// Names as they were given: the same as in sys.tables and sys.columns, but Babelfish keeps small letters there.
-const TABLES = `(SELECT s.object_id, s.schema_id, v.TABLE_NAME AS name FROM sys.tables s
-      JOIN INFORMATION_SCHEMA.TABLES v ON v.TABLE_SCHEMA = N'${SCHEMA}' AND v.TABLE_NAME = s.name
-      WHERE s.schema_id = SCHEMA_ID(N'${SCHEMA}'))`;
-const COLUMNS = `(SELECT s.object_id, s.column_id, v.COLUMN_NAME AS name, s.user_type_id, s.max_length, s.scale,
-        s.collation_name, s.is_nullable, s.is_identity, s.is_computed
-      FROM sys.tables o JOIN sys.columns s ON s.object_id = o.object_id
-      JOIN INFORMATION_SCHEMA.COLUMNS v
-        ON v.TABLE_SCHEMA = N'${SCHEMA}' AND v.TABLE_NAME = o.name AND v.COLUMN_NAME = s.name
-      WHERE o.schema_id = SCHEMA_ID(N'${SCHEMA}'))`;
+const TABLES = `(SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'${SCHEMA}'))`;
 
 /** Catalogue views: https://learn.microsoft.com/sql/relational-databases/system-catalog-views */
 const MSSQL: CatalogueQueries = {
+  spellings: `
+    SELECT TABLE_NAME AS "name" FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = N'${SCHEMA}'
+    UNION SELECT COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = N'${SCHEMA}'`,
   columns: `
     SELECT t.name AS "table", c.name AS "column", y.name AS "type", c.max_length AS "bytes", c.scale AS "scale",
       c.collation_name AS "collation", c.is_nullable AS "nullable", c.is_identity AS "identity",
       c.is_computed AS "computed", d.definition AS "default"
     FROM ${TABLES} t
-    JOIN ${COLUMNS} c ON c.object_id = t.object_id
+    JOIN sys.columns c ON c.object_id = t.object_id
     JOIN sys.types y ON y.user_type_id = c.user_type_id
     LEFT JOIN sys.default_constraints d ON d.parent_object_id = c.object_id AND d.parent_column_id = c.column_id
     ORDER BY t.name, c.column_id`,
@@ -147,7 +143,7 @@ const MSSQL: CatalogueQueries = {
     FROM ${TABLES} t
     JOIN sys.indexes i ON i.object_id = t.object_id
     JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id AND k.is_included_column = 0
-    JOIN ${COLUMNS} c ON c.object_id = k.object_id AND c.column_id = k.column_id
+    JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
     ORDER BY t.name, i.name, k.key_ordinal`,
   foreignKeys: `
     SELECT t.name AS "table", f.name AS "constraint", a.name AS "column", SCHEMA_NAME(r.schema_id) AS "toSchema",
@@ -158,9 +154,9 @@ const MSSQL: CatalogueQueries = {
     FROM ${TABLES} t
     JOIN sys.foreign_keys f ON f.parent_object_id = t.object_id
     JOIN sys.foreign_key_columns k ON k.constraint_object_id = f.object_id
-    JOIN ${TABLES} r ON r.object_id = f.referenced_object_id
-    JOIN ${COLUMNS} a ON a.object_id = k.parent_object_id AND a.column_id = k.parent_column_id
-    JOIN ${COLUMNS} b ON b.object_id = k.referenced_object_id AND b.column_id = k.referenced_column_id
+    JOIN sys.tables r ON r.object_id = f.referenced_object_id
+    JOIN sys.columns a ON a.object_id = k.parent_object_id AND a.column_id = k.parent_column_id
+    JOIN sys.columns b ON b.object_id = k.referenced_object_id AND b.column_id = k.referenced_column_id
     ORDER BY t.name, f.name, k.constraint_column_id`,
   triggers: `
     SELECT t.name AS "table", g.name AS "trigger", e.type_desc AS "event",
@@ -176,7 +172,7 @@ const MSSQL: CatalogueQueries = {
       SELECT 'table' AS kind, t.name AS label FROM ${TABLES} t
       UNION ALL
       SELECT 'column', CONCAT(t.name, '.', c.name) FROM ${TABLES} t
-        JOIN ${COLUMNS} c ON c.object_id = t.object_id
+        JOIN sys.columns c ON c.object_id = t.object_id
       UNION ALL
       SELECT 'index', CONCAT(t.name, '.', i.name) FROM ${TABLES} t
         JOIN sys.indexes i ON i.object_id = t.object_id AND i.name IS NOT NULL

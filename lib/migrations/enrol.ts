@@ -1,6 +1,6 @@
 /** Marks a database, once, as belonging to a target, and makes the bookkeeping tables. */
 import type { Knex } from 'knex';
-import { withTransaction, type Database, type Reader } from '../engines/database';
+import { withEnrolment, type Database, type Reader } from '../engines/database';
 import { permitEnrolment, permitWriting, type Permit } from '../guard/guard';
 import { makeMarker, MARKER_COLUMNS, MARKER_TABLE, toMarker, toMarkerRow, type Marker } from '../guard/marker';
 import { createBookkeeping } from './ledger';
@@ -36,15 +36,17 @@ export async function enrol(database: Database, confirmed: string, actor: string
   const before = await readMarker(canvas);
   const permit = permitEnrolment(canvas.admission, before, confirmed);
   const after = makeMarker(target, permit.identity);
-  await withTransaction(database, permit, 'enrol', async (writer) => {
-    await createBookkeeping(writer.sql);
-    await createMarkerTable(writer.sql);
+  await withEnrolment(database, permit, makeTables, async (enroller) => {
     // Under the lock the mark may be another than the one that was judged.
-    permitEnrolment(canvas.admission, await readMarker(writer), confirmed);
-    await writer.table(MARKER_TABLE).delete();
-    await writer.table(MARKER_TABLE).insert({ ...toMarkerRow(after), EnrolledAt: writer.now, EnrolledBy: actor });
+    permitEnrolment(canvas.admission, await readMarker(enroller), confirmed);
+    await enroller.mark({ ...toMarkerRow(after), EnrolledAt: enroller.now, EnrolledBy: actor });
   });
   return { before, after };
+}
+
+async function makeTables(knex: Knex): Promise<void> {
+  await createBookkeeping(knex);
+  await createMarkerTable(knex);
 }
 
 /** One row: the primary key has one possible value. */

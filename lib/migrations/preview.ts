@@ -2,7 +2,7 @@
 import type { Database, Reader } from '../engines/database';
 import type { Row } from '../engines/rows';
 import { faults, type ToolkitError } from '../errors';
-import { permitWriting } from '../guard/guard';
+import { assertMark } from '../guard/guard';
 import { findObstacles, type Obstacles } from './apply';
 import { readMarker } from './enrol';
 import { loadMigration, readMigrations, type MigrationFile } from './files';
@@ -28,7 +28,7 @@ export interface Status extends Standing {
  */
 export async function migrationStatus({ canvas }: Database, folder?: string): Promise<Status> {
   const marker = await readMarker(canvas);
-  if (marker !== undefined) permitWriting(canvas.admission, marker);
+  if (marker !== undefined) assertMark(canvas.admission, marker);
   const hasBooks = await hasTable(canvas, LEDGER_TABLE);
   const standing = compare(readMigrations(folder), hasBooks ? await readLedger(canvas) : []);
   const obstacles = new Map<string, Obstacles>();

@@ -4,11 +4,7 @@
 import { createRequire } from 'node:module';
 import knexFactory, { type Knex } from 'knex';
 import type { Dialect } from '../engines/engine';
-
-const DIALECT_MODULE: Record<Dialect, string> = {
-  postgres: 'knex/lib/dialects/postgres/index.js',
-  mssql: 'knex/lib/dialects/mssql/index.js',
-};
+import { mssqlClient } from '../engines/mssql-client';
 
 /**
  * @param work what would run: a migration's `up`
@@ -21,11 +17,14 @@ export async function recordStatements(dialect: Dialect, work: (knex: Knex) => P
   return statements;
 }
 
-/** Knex's own client of that dialect, with the wire cut off: it compiles, keeps the text and answers nothing. */
+const CLIENT: Record<Dialect, () => typeof Knex.Client> = {
+  postgres: () => createRequire(__filename)('knex/lib/dialects/postgres/index.js') as typeof Knex.Client,
+  mssql: () => mssqlClient(),
+};
+
+/** The engine's client of that dialect, with the wire cut off: it compiles, keeps the text and answers nothing. */
 function recordingClient(dialect: Dialect, statements: string[]): typeof Knex.Client {
-  const load = createRequire(__filename);
-  const DialectClient = load(DIALECT_MODULE[dialect]) as typeof Knex.Client;
-  return class extends DialectClient {
+  return class extends CLIENT[dialect]() {
     override acquireConnection() {
       return Promise.resolve({});
     }

@@ -134,10 +134,12 @@ export async function readSchema(catalogue: Catalogue): Promise<LiveSchema> {
   const queries = CATALOGUE[dialect];
   const [visibility] = await catalogue.ask<Row>(queries.visibility);
   if (visibility === undefined || flagOf(visibility, 'hidden')) throw faults.definitionsHidden(SCHEMA);
-  const columns = byTable(await catalogue.ask<Row>(queries.columns));
-  const indexes = byTable(await catalogue.ask<Row>(queries.indexes));
-  const foreignKeys = byTable(await catalogue.ask<Row>(queries.foreignKeys));
-  const triggers = byTable(await catalogue.ask<Row>(queries.triggers));
+  const spelling = await spellingOf(catalogue);
+  const read = async (query: string) => byTable((await catalogue.ask<Row>(query)).map((row) => respelled(row, spelling)));
+  const columns = await read(queries.columns);
+  const indexes = await read(queries.indexes);
+  const foreignKeys = await read(queries.foreignKeys);
+  const triggers = await read(queries.triggers);
   const tables = [...columns].map(([table, rows]): [string, LiveTable] => {
     const own = triggersOf(dialect, triggers.get(table) ?? []);
     return [
@@ -151,16 +153,41 @@ export async function readSchema(catalogue: Catalogue): Promise<LiveSchema> {
       },
     ];
   });
-  return { tables: Object.fromEntries(tables), objects: await objectsOf(catalogue) };
+  return { tables: Object.fromEntries(tables), objects: await objectsOf(catalogue, spelling) };
+}
+
+type Spelling = (name: string) => string;
+
+/**
+ * Names as they were given. SQL Server's catalogue has them so; Babelfish keeps small letters in it, and the
+ * standard's own views know better.
+ */
+async function spellingOf(catalogue: Catalogue): Promise<Spelling> {
+  const { spellings } = CATALOGUE[catalogue.dialect];
+  if (spellings === undefined) return (name) => name;
+  const names = (await catalogue.ask<Row>(spellings)).map((row) => textOf(row, 'name'));
+  const given = new Set(names);
+  const folded = new Map(names.map((name) => [name.toLowerCase(), name]));
+  return (name) => (given.has(name) ? name : (folded.get(name) ?? name));
+}
+
+const NAMES = ['table', 'column', 'toTable', 'toColumn'] as const;
+
+function respelled(row: Row, spelling: Spelling): Row {
+  const names = NAMES.filter((name) => typeof row[name] === 'string');
+  return { ...row, ...Object.fromEntries(names.map((name): [string, string] => [name, spelling(textOf(row, name))])) };
 }
 
 /** The names of everything in schema canvas: tables, columns, indexes, constraints, triggers, functions. */
-export function listObjects(knex: Knex): Promise<Set<string>> {
-  return objectsOf(catalogueOf(knex));
+export async function listObjects(knex: Knex): Promise<Set<string>> {
+  const catalogue = catalogueOf(knex);
+  return objectsOf(catalogue, await spellingOf(catalogue));
 }
 
-async function objectsOf(catalogue: Catalogue): Promise<Set<string>> {
-  return new Set((await catalogue.ask<Row>(CATALOGUE[catalogue.dialect].objects)).map((row) => textOf(row, 'object')));
+async function objectsOf(catalogue: Catalogue, spelling: Spelling): Promise<Set<string>> {
+  const rows = await catalogue.ask<Row>(CATALOGUE[catalogue.dialect].objects);
+  // A kind, then a name in one or two parts.
+  return new Set(rows.map((row) => textOf(row, 'object').replace(/(?<=[ .])[^ .]+/g, spelling)));
 }
 
 /** @returns whether the schema (canvas, unless told otherwise) has that table */

@@ -301,6 +301,8 @@ export async function makeAppendOnly(knex: Knex, table: string): Promise<void> {
           `THROW 50002, N${literal(message)}, 1`,
       )})`,
     ]);
+    // One that was there may have been turned off by hand.
+    await knex.raw(`ENABLE TRIGGER ${name(SCHEMA)}.${name(trigger)} ON ${qualified(table)}`);
     return;
   }
   await makeAppendOnlyOnPostgres(knex, table, message);

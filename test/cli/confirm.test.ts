@@ -6,7 +6,9 @@ import { text } from 'node:stream/consumers';
 import { PACKAGE_ROOT } from '../../lib/config/settings';
 import { access, pgliteLane, postgresLane, postgresUrl, type Scratch } from '../helpers/lanes';
 import { hostSessions, provisionHere, verifies } from '../helpers/state';
-import { commandOf, loadTerminals, runOnTerminal, type Reply } from '../helpers/terminal';
+import { commandOf } from '../helpers/script';
+import { shareScratch } from '../helpers/shared';
+import { loadTerminals, runOnTerminal, type Reply } from '../helpers/terminal';
 
 const QUESTION = /Replace it\?/;
 const GUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/;
@@ -18,17 +20,21 @@ const REGISTER = join(PACKAGE_ROOT, 'lib', 'register.cjs');
 
 const reply = (keys: string): Reply[] => [{ to: QUESTION, keys }];
 
-function provisioned(scratch: Scratch): Promise<string> {
-  return access(scratch, async (open) => (await provisionHere(open, { ksessionsId: 15 })).guid);
-}
+/** One target for the file, each test with KSESSIONS ids of its own: what stands in the end is looked at once. */
+const shared = shareScratch(lane);
 
-/** Which of some GUIDs open session 15, and what happened to it. */
-function look(scratch: Scratch, ...guids: string[]) {
-  return access(scratch, async (open) => {
-    const [row, ...others] = await hostSessions(open, 15);
-    return { valid: guids.filter((guid) => verifies(open, guid, row)), actions: row?.actions, others };
+/** The GUIDs that worked before each of these was asked about. */
+const earlier = new Map<number, string>();
+/** What a test expects to find when all have run. */
+const expected: { id: number; guid: string; actions: string[] }[] = [];
+
+test.serial.before(async () => {
+  await access(shared(), async (open) => {
+    for (const id of [15, 212, 215, 218]) earlier.set(id, (await provisionHere(open, { ksessionsId: id })).guid);
   });
-}
+});
+
+const guidIn = (text: string) => GUID.exec(text)?.[0] ?? 'none';
 
 /** Runs a command with something piped into it and no terminal anywhere. */
 async function runPiped({ env, folder }: Scratch, [file = '', ...args]: readonly string[], input: string) {
@@ -48,54 +54,45 @@ if ('missing' in terminals) {
   test.skip(`terminal: skipped, @lydell/node-pty does not load here: ${terminals.missing}`, () => undefined);
 } else {
   test.serial('on a terminal Enter and Ctrl-C leave a live credential as it is', async (t) => {
-    const scratch = await lane.ready(t);
-    const guid = await provisioned(scratch);
     const command = commandOf('provision', ['15']);
-    const entered = await runOnTerminal(terminals, scratch, command, reply('\r'));
+    const entered = await runOnTerminal(terminals, shared(), command, reply('\r'));
     t.is(entered.code, 4, entered.screen);
     t.regex(entered.screen, /live host GUID: made by suite, in use since 20[^]*Replace it\?[^]*CONFLICT: /);
     t.notRegex(entered.screen, GUID);
-    const interrupted = await runOnTerminal(terminals, scratch, command, reply('\x03'));
+    const interrupted = await runOnTerminal(terminals, shared(), command, reply('\x03'));
     t.true([4, 130].includes(interrupted.code), interrupted.screen);
     t.regex(interrupted.screen, QUESTION);
     t.notRegex(interrupted.screen, GUID);
-    t.deepEqual(await look(scratch, guid), { valid: [guid], actions: ['provisioned'], others: [] });
+    expected.push({ id: 15, guid: earlier.get(15) ?? '', actions: ['provisioned'] });
   });
 
   test.serial('on a terminal y replaces it', async (t) => {
-    const scratch = await lane.ready(t);
-    const guid = await provisioned(scratch);
-    const command = commandOf('provision', ['15']);
-    const { code, screen } = await runOnTerminal(terminals, scratch, command, reply('y'));
+    const { code, screen } = await runOnTerminal(terminals, shared(), commandOf('provision', ['212']), reply('y'));
     t.is(code, 0, screen);
     t.regex(screen, QUESTION);
-    const [made = ''] = GUID.exec(screen) ?? [];
-    const actions = ['provisioned', 'rotated'];
-    t.deepEqual(await look(scratch, guid, made), { valid: [made], actions, others: [] });
+    expected.push({ id: 212, guid: guidIn(screen), actions: ['provisioned', 'rotated'] });
   });
 
   test.serial('on a terminal nothing is asked where none is live, nor with --if-exists rotate', async (t) => {
-    const scratch = await lane.ready(t);
-    for (const words of [['15'], ['15', '--if-exists', 'rotate']]) {
-      const { code, screen } = await runOnTerminal(terminals, scratch, commandOf('provision', words));
+    let last = '';
+    for (const words of [['1'], ['1', '--if-exists', 'rotate']]) {
+      const { code, screen } = await runOnTerminal(terminals, shared(), commandOf('provision', words));
       t.is(code, 0, screen);
       t.notRegex(screen, QUESTION);
       t.regex(screen, GUID);
+      last = guidIn(screen);
     }
-    t.deepEqual((await look(scratch)).actions, ['provisioned', 'rotated']);
+    expected.push({ id: 1, guid: last, actions: ['provisioned', 'rotated'] });
   });
 
   const unixWithServer = process.platform === 'win32' ? test.skip : withServer;
 
   unixWithServer('what is piped into a command on a terminal is no answer: nothing is asked', async (t) => {
-    const scratch = await lane.ready(t);
-    const guid = await provisioned(scratch);
-    const shell = ['/bin/sh', '-c', 'printf "n\\n" | "$@"', 'sh', ...commandOf('provision', ['15'])];
-    const { code, screen } = await runOnTerminal(terminals, scratch, shell);
+    const shell = ['/bin/sh', '-c', 'printf "n\\n" | "$@"', 'sh', ...commandOf('provision', ['218'])];
+    const { code, screen } = await runOnTerminal(terminals, shared(), shell);
     t.is(code, 0, screen);
     t.notRegex(screen, QUESTION);
-    const [made = ''] = GUID.exec(screen) ?? [];
-    t.deepEqual((await look(scratch, guid, made)).valid, [made]);
+    expected.push({ id: 218, guid: guidIn(screen), actions: ['provisioned', 'rotated'] });
   });
 }
 
@@ -111,10 +108,18 @@ test.serial('without a terminal a question names the option to give; a piped y i
 
 // A process on the embedded engine costs seconds: these two, which tell nothing of the engine, run where a server is.
 withServer('without a terminal an existing credential is replaced, whatever is piped in', async (t) => {
-  const scratch = await lane.ready(t);
-  const guid = await provisioned(scratch);
-  const { code, stdout, stderr } = await runPiped(scratch, commandOf('provision', ['15', '--quiet']), 'n\n');
+  const { code, stdout, stderr } = await runPiped(shared(), commandOf('provision', ['215', '--quiet']), 'n\n');
   t.is(code, 0, stderr);
   t.notRegex(stderr, QUESTION);
-  t.deepEqual((await look(scratch, guid, stdout)).valid, [stdout]);
+  expected.push({ id: 215, guid: guidIn(stdout), actions: ['provisioned', 'rotated'] });
+});
+
+test.serial('after all of these, the GUID that was left or shown opens its session, and nothing else happened', async (t) => {
+  await access(shared(), async (open) => {
+    for (const { id, guid, actions } of expected) {
+      const [row, ...others] = await hostSessions(open, id);
+      t.true(verifies(open, guid, row), `KSESSIONS ${id}`);
+      t.deepEqual([row?.actions, others], [actions, []], `KSESSIONS ${id}`);
+    }
+  });
 });

@@ -1,9 +1,10 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requireTarget } from '../../lib/access';
 import { readLogins } from '../../lib/config/credentials';
+import { readKeys } from '../../lib/config/keys';
 import { readSettings, type Settings } from '../../lib/config/settings';
 import { chooseTarget, type ServerTarget } from '../../lib/config/targets';
 import { ToolkitError } from '../../lib/errors';
@@ -54,8 +55,9 @@ const FAULTS: readonly (readonly [string, string, RegExp])[] = [
 
 for (const [what, text, expected] of FAULTS) {
   test(`a list of targets is refused for ${what}, naming the place`, (t) => {
-    t.regex(told(() => chooseTarget(settingsFor(text))), expected);
-    t.regex(told(() => chooseTarget(settingsFor(text))), /^CONFIG: /);
+    const refusal = told(() => chooseTarget(settingsFor(text)));
+    t.regex(refusal, expected);
+    t.regex(refusal, /^CONFIG: /);
   });
 }
 
@@ -141,7 +143,59 @@ test('a password file must be the user\'s alone; its last line end does not coun
   writeFileSync(path, 's3cret\r\n', { mode: 0o600 });
   const env = { DEV_USER: 'a', DEV_PASSWORD_FILE: path };
   t.is(logins(env).canvas.password?.(), 's3cret');
-  if (process.platform === 'win32') return;
-  chmodSync(path, 0o640);
-  t.regex(told(() => logins(env)), /^CONFIG: .+can be read by others.+chmod 600/);
+  refusesOthers(t, path, () => logins(env));
 });
+
+test('a key file must be the user\'s alone, the embedded target\'s own too', (t) => {
+  const path = join(folder, 'key');
+  writeFileSync(path, 'a key of more than thirty-two bytes in all\n', { mode: 0o600 });
+  const settings = withDev({}, { CANVAS_HMAC_KEY_FILE: path });
+  const keys = () => readKeys(settings, chooseTarget(settings));
+  t.is(keys().all.length, 1);
+  refusesOthers(t, path, keys);
+
+  const embedded = settingsFor('{"default":"a","targets":{"a":{"engine":"pglite","environment":"test","path":"own"}}}');
+  const own = () => readKeys(embedded, chooseTarget(embedded));
+  t.is(own().all.length, 1, 'made on first use');
+  refusesOthers(t, join(folder, 'own', 'hmac.key'), own);
+});
+
+/** Whatever bit of the group or of others is set. Windows cannot tell by the mode. */
+function refusesOthers(t: ExecutionContext, path: string, read: () => unknown): void {
+  if (process.platform === 'win32') return;
+  for (const mode of [0o640, 0o604, 0o620, 0o601]) {
+    chmodSync(path, mode);
+    t.regex(told(read), /^CONFIG: .+can be read by others.+chmod 600/, mode.toString(8));
+  }
+  chmodSync(path, 0o400);
+  t.is(told(read), 'nothing');
+}
+
+for (const engine of ['postgres', 'mssql']) {
+  test(`${engine}: a protected name is refused in any case, as canvas and as source, whatever environment it claims`, (t) => {
+    for (const database of ['KSESSIONS', 'ksessions', 'KSessions', 'KQUR', 'kquR']) {
+      for (const environment of ['development', 'test', 'staging']) {
+        for (const entry of [{ database }, { source: { database } }]) {
+          const settings = withDev({ engine, environment, ...entry });
+          t.regex(told(() => requireTarget(settings)), /^GUARD_PROTECTED: /, JSON.stringify(entry));
+        }
+      }
+    }
+    for (const database of ['KSESSIONS_DEV', 'OLD_KSESSIONS', 'KSESSION', 'KQUR2']) {
+      t.is(told(() => requireTarget(withDev({ engine, database, source: { database } }))), 'nothing', database);
+    }
+  });
+
+  test(`${engine}: names that the file protects are refused as databases and as servers`, (t) => {
+    const refusal = (entry: object) => {
+      const targets = { dev: { ...DEV, engine, ...entry } };
+      const list = { default: 'dev', protected: { databases: ['LIVE'], servers: ['PRODUCTION-1'] }, targets };
+      return told(() => requireTarget(settingsFor(JSON.stringify(list)))).split(':')[0];
+    };
+    for (const entry of [{ database: 'live' }, { server: 'production-1' }]) {
+      t.is(refusal(entry), 'GUARD_PROTECTED');
+      t.is(refusal({ source: entry }), 'GUARD_PROTECTED');
+    }
+    t.is(refusal({ database: 'LIVE_COPY', server: 'PRODUCTION-10' }), 'nothing');
+  });
+}

@@ -8,20 +8,23 @@ import { migrateLatest } from '../../lib/migrations/run';
 import { listObjects } from '../../lib/migrations/schema';
 import { seed } from '../../seeds/ksessions_samples';
 import { access, execute, TEST_KEY, type Lane } from '../helpers/lanes';
-import { run, start } from '../helpers/script';
 import { PHRASES, serverCode } from '../helpers/phrases';
+import { start } from '../helpers/script';
+import { shareAccess } from '../helpers/shared';
 import { count, hostSessions, provisionHere, rowsOf, snapshot, verifies } from '../helpers/state';
 
 const DAY_MS = 86_400_000;
+const GUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/;
 
 /** Registers the suite for one lane. */
 export function exercise(lane: Lane): void {
   const name = (title: string) => `${lane.name}: ${title}`;
   const say = PHRASES[lane.dialect];
   const { codes } = say;
+  const withCleared = shareAccess(lane);
 
   test.serial(name('provisioning makes both rows in one go and stores only the hash, twice'), async (t) => {
-    await access(await lane.ready(t), async (open) => {
+    await withCleared(t, async (open) => {
       const { outcome, guid } = await provisionHere(open, { ksessionsId: 15 });
       const hash = createHmac('sha256', TEST_KEY).update(guid).digest('base64');
       const [row] = await open.database.canvas.ask(`SELECT h."HostGuidHash", s."HostGuid", CAST(s."KSessionsId" AS int) AS "KSessionsId",
@@ -35,7 +38,7 @@ export function exercise(lane: Lane): void {
   });
 
   test.serial(name('a second run rotates in place: same row, new hash, two events, who made it stays'), async (t) => {
-    await access(await lane.ready(t), async (open) => {
+    await withCleared(t, async (open) => {
       const expiresAt = new Date(Date.now() + DAY_MS);
       const first = await provisionHere(open, { ksessionsId: 15, actor: 'Ada', expiresAt });
       const [before] = await hostSessions(open, 15);
@@ -55,7 +58,7 @@ export function exercise(lane: Lane): void {
   });
 
   test.serial(name('an unknown session, one without transcripts and a past date write nothing'), async (t) => {
-    await access(await lane.ready(t), async (open) => {
+    await withCleared(t, async (open) => {
       const before = await snapshot(open.database);
       const refused = async (request: Partial<ProvisionRequest> & { ksessionsId: number }, code: Code) => {
         const error = await t.throwsAsync(provisionHere(open, request), { instanceOf: ToolkitError });
@@ -69,7 +72,7 @@ export function exercise(lane: Lane): void {
   });
 
   test.serial(name('a preview leaves every row and every sequence as it was'), async (t) => {
-    await access(await lane.ready(t), async (open) => {
+    await withCleared(t, async (open) => {
       await provisionHere(open, { ksessionsId: 15 });
       const before = await snapshot(open.database);
       const request = { actor: 'suite', reason: null, expiresAt: undefined, ifExists: 'rotate' as const };
@@ -84,7 +87,7 @@ export function exercise(lane: Lane): void {
   });
 
   test.serial(name('where a credential is live: keep changes nothing, fail is a conflict, so is another than confirmed'), async (t) => {
-    await access(await lane.ready(t), async (open) => {
+    await withCleared(t, async (open) => {
       const { outcome } = await provisionHere(open, { ksessionsId: 15 });
       const before = await rowsOf(open.database);
       const kept = await provisionHere(open, { ksessionsId: 15, ifExists: 'keep' });
@@ -100,7 +103,7 @@ export function exercise(lane: Lane): void {
   });
 
   test.serial(name('a GUID that cannot be handed over changes nothing'), async (t) => {
-    await access(await lane.ready(t), async (open) => {
+    await withCleared(t, async (open) => {
       const { guid } = await provisionHere(open, { ksessionsId: 15 });
       const before = await rowsOf(open.database);
       const guids: string[] = [];
@@ -120,7 +123,7 @@ export function exercise(lane: Lane): void {
   });
 
   test.serial(name('a credential past its date is ended, and a new row is made'), async (t) => {
-    await access(await lane.ready(t), async (open) => {
+    await withCleared(t, async (open) => {
       await provisionHere(open, { ksessionsId: 15, expiresAt: new Date(Date.now() + DAY_MS) });
       await execute(open, `UPDATE canvas."HostSessions" SET "ExpiresAt" = ${say.yesterday}`);
       const { outcome } = await provisionHere(open, { ksessionsId: 15 });
@@ -135,7 +138,7 @@ export function exercise(lane: Lane): void {
   });
 
   test.serial(name('a changed, a removed and a cut-off event each break the chain'), async (t) => {
-    await access(await lane.ready(t), async (open) => {
+    await withCleared(t, async (open) => {
       for (let round = 0; round < 3; round += 1) await provisionHere(open, { ksessionsId: 15 });
       const tamper = async (statement: string) => {
         const seen: unknown[] = [];
@@ -161,20 +164,24 @@ export function exercise(lane: Lane): void {
   test.serial(name('eight processes provisioning one session at once: one live row, one unbroken chain'), async (t) => {
     t.timeout(150_000);
     const scratch = await lane.ready(t);
-    const words = ['15', '--quiet', '--wait', '100'];
-    const results = await Promise.all(Array.from({ length: 8 }, () => start(scratch, 'provision', words).finished));
+    const run = (...words: string[]) => start(scratch, 'provision', ['15', '--wait', '100', ...words]).finished;
+    const results = await Promise.all([run(), ...Array.from({ length: 7 }, () => run('--quiet'))]);
     const told = results.map(({ stderr }) => stderr).join('\n');
     t.deepEqual(results.map(({ code }) => code), Array(8).fill(0), told);
+    const [text = '', ...guids] = results.map(({ stdout }) => stdout);
+    t.regex(text, /KSESSIONS id +15\n[^]*Canvas session id +1\n/);
+    t.is(/sample data/.test(text), lane.name === 'pglite');
+    guids.push(GUID.exec(text)?.[0] ?? '');
     await access(scratch, async (open) => {
       const rows = await hostSessions(open, 15);
       t.is(rows.length, 1);
       t.deepEqual(rows[0]?.chain, { holds: true, events: 8 });
-      t.is(results.filter(({ stdout }) => verifies(open, stdout, rows[0])).length, 1);
+      t.is(guids.filter((guid) => verifies(open, guid, rows[0])).length, 1);
     });
   });
 
   test.serial(name('the database itself refuses explicit ids, a second live row and a change of events'), async (t) => {
-    await access(await lane.ready(t), async (open) => {
+    await withCleared(t, async (open) => {
       await provisionHere(open, { ksessionsId: 15 });
       const before = await rowsOf(open.database);
       const hostRow = '("SessionId", "HostGuidHash", "CreatedAt", "IsActive") VALUES';
@@ -200,7 +207,7 @@ export function exercise(lane: Lane): void {
   });
 
   test.serial(name('outside a permitted transaction nothing can be written'), async (t) => {
-    await access(await lane.ready(t), async ({ database }) => {
+    await withCleared(t, async ({ database }) => {
       if (lane.dialect === 'postgres') {
         const statement = `SELECT setval(pg_get_serial_sequence('canvas."Sessions"', 'SessionId'), 500)`;
         t.is(serverCode(await t.throwsAsync(database.canvas.ask(statement))), '25006', 'the session is read-only');
@@ -210,7 +217,7 @@ export function exercise(lane: Lane): void {
   });
 
   test.serial(name('nothing rides behind the SELECT of a Reader'), async (t) => {
-    await access(await lane.ready(t), async ({ database }) => {
+    await withCleared(t, async ({ database }) => {
       const before = await rowsOf(database);
       const riders = [
         'SELECT 1; COMMIT; BEGIN READ WRITE; DELETE FROM dbo."Sessions"; COMMIT',
@@ -224,7 +231,7 @@ export function exercise(lane: Lane): void {
   });
 
   test.serial(name('keeping a credential whose hash copy differs is refused: it opens nothing'), async (t) => {
-    await access(await lane.ready(t), async (open) => {
+    await withCleared(t, async (open) => {
       await provisionHere(open, { ksessionsId: 15 });
       await execute(open, `UPDATE canvas."Sessions" SET "HostGuid" = ''`);
       const error = await t.throwsAsync(provisionHere(open, { ksessionsId: 15, ifExists: 'keep' }), {
@@ -237,7 +244,7 @@ export function exercise(lane: Lane): void {
   });
 
   test.serial(name('an identity behind its largest id is told as what it is'), async (t) => {
-    await access(await lane.ready(t), async (open) => {
+    await withCleared(t, async (open) => {
       for (const ksessionsId of [15, 212]) await provisionHere(open, { ksessionsId });
       await execute(open, say.restartSessions);
       const error = await t.throwsAsync(provisionHere(open, { ksessionsId: 215 }), { instanceOf: ToolkitError });
@@ -266,7 +273,7 @@ export function exercise(lane: Lane): void {
   });
 
   test.serial(name('deleting a canvas session, as the application does, takes its host session and leaves the trail'), async (t) => {
-    await access(await lane.ready(t), async (open) => {
+    await withCleared(t, async (open) => {
       await provisionHere(open, { ksessionsId: 15 });
       await execute(open, `DELETE FROM canvas."Sessions" WHERE "KSessionsId" = 15`);
       t.is(await count(open.database, 'canvas."HostSessions"'), 0);
@@ -289,13 +296,5 @@ export function exercise(lane: Lane): void {
       await withTransaction(database, permit, undefined, (writer) => seed(writer.sql));
       t.deepEqual(await rowsOf(database), rows);
     });
-  });
-
-  test.serial(name('the main command works here from a process of its own'), async (t) => {
-    const scratch = await lane.ready(t);
-    const result = await run(scratch, 'provision', ['15']);
-    t.is(result.code, 0, result.stderr);
-    t.regex(result.stdout, /KSESSIONS id +15\n[^]*Canvas session id +1\n/);
-    t.is(/sample data/.test(result.stdout), lane.name === 'pglite');
   });
 }

@@ -30,7 +30,7 @@ async function write({ env }: Scratch, name: string, acknowledged: Set<string>, 
   const numbers = Array.from({ length: ROWS_EACH }, (_, index) => String(index + 1));
   const left = numbers.filter((number) => !acknowledged.has(`${name} ${number}`));
   const told = () => ROWS_EACH - numbers.filter((number) => !acknowledged.has(`${name} ${number}`)).length;
-  const child = spawn(process.execPath, [WRITER, TABLE, name, String(ROWS_PER_OPEN), ...left], {
+  const child = spawn(process.execPath, [...process.execArgv, WRITER, TABLE, name, String(ROWS_PER_OPEN), ...left], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -54,3 +54,6 @@ BEGIN
   THROW 50002, N''canvas.HostSessionEvents is append-only: its rows are the audit trail.'', 1');
 END
 GO
+
+ENABLE TRIGGER [canvas].[TR_HostSessionEvents_AppendOnly] ON [canvas].[HostSessionEvents]
+GO

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { withTransaction } from '../../lib/engines/database';
 import { ToolkitError } from '../../lib/errors';
 import { access, asAdmin, databaseOf, execute, postgresLane, postgresUrl, retarget, type Scratch } from '../helpers/lanes';
-import { jsonLines, run } from '../helpers/script';
+import { jsonLines, run, runHere } from '../helpers/script';
 import { provisionHere, rowsOf } from '../helpers/state';
 
 // One database is a copy of another only on a server: the embedded engine has one database.
@@ -11,7 +11,7 @@ const server = postgresUrl === undefined ? test.skip : test.serial;
 
 /** Runs the main command and expects the guard to refuse it, with three lines and nothing on stdout. */
 async function refused(t: ExecutionContext, scratch: Scratch, code: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const result = await run(scratch, 'provision', ['15'], env);
+  const result = await runHere(scratch, 'provision', ['15'], env);
   t.is(result.code, 3, result.stderr);
   t.regex(result.stderr, new RegExp(`^${code}: .+\n {2}.+\n {2}.+\n$`, 'm'));
   t.is(result.stdout, '');
@@ -40,32 +40,32 @@ server('postgres: a database that nobody enrolled is refused, with the command t
   const scratch = await postgresLane.empty(t);
   const told = await refused(t, scratch, 'GUARD_NOT_ENROLLED');
   t.regex(told, /npx zx scripts\/enrol\.mjs --target scratch/);
-  const status = await run(scratch, 'migrate', ['status']);
+  const status = await runHere(scratch, 'migrate', ['status']);
   t.is(status.code, 3);
 });
 
 server('postgres: enrolment wants the server-reported name, is idempotent, then migrations are asked for', async (t) => {
   const scratch = await postgresLane.empty(t);
   const name = databaseOf(scratch);
-  const wrong = await run(scratch, 'enrol', ['--target', 'scratch', '--confirm', name.toUpperCase()]);
+  const wrong = await runHere(scratch, 'enrol', ['--target', 'scratch', '--confirm', name.toUpperCase()]);
   t.is(wrong.code, 3);
   t.regex(wrong.stderr, /GUARD_MARKER: Enrolment as scratch was not confirmed/);
-  const silent = await run(scratch, 'enrol', ['--target', 'scratch']);
+  const silent = await runHere(scratch, 'enrol', ['--target', 'scratch']);
   t.is(silent.code, 2, 'without a terminal nothing asks');
   t.regex(silent.stderr, /--confirm NAME/);
-  const unnamed = await run(scratch, 'enrol', ['--confirm', name]);
+  const unnamed = await runHere(scratch, 'enrol', ['--confirm', name]);
   t.is(unnamed.code, 2, 'the default target is not enrolled by accident');
-  for (const expected of [/^Enrolled scratch/, /^Already enrolled/]) {
-    const result = await run(scratch, 'enrol', ['--target', 'scratch', '--confirm', name]);
+  for (const [enrol, expected] of [[run, /^Enrolled scratch/], [runHere, /^Already enrolled/]] as const) {
+    const result = await enrol(scratch, 'enrol', ['--target', 'scratch', '--confirm', name]);
     t.is(result.code, 0, result.stderr);
     t.regex(result.stdout, expected);
   }
   const pending = await run(scratch, 'provision', ['15', '--json']);
   t.is(pending.code, 4);
   t.like(jsonLines(pending)[0], { code: 'MIGRATIONS_PENDING', hint: 'Run: npm run migrate -- --target scratch' });
-  t.is((await run(scratch, 'migrate', ['status'])).code, 4);
-  t.is((await run(scratch, 'migrate', [])).code, 0);
-  t.is((await run(scratch, 'migrate', ['status'])).code, 0);
+  t.is((await runHere(scratch, 'migrate', ['status'])).code, 4);
+  t.is((await runHere(scratch, 'migrate', [])).code, 0);
+  t.is((await runHere(scratch, 'migrate', ['status'])).code, 0);
 });
 
 for (const how of ['template', 'dump'] as const) {
@@ -74,11 +74,11 @@ for (const how of ['template', 'dump'] as const) {
     const copy = await copyDatabase(t, scratch, how);
     const told = await refused(t, copy, 'GUARD_MARKER');
     t.regex(told, /database is .+, the mark says /);
-    const enrolled = await run(copy, 'enrol', ['--target', 'scratch', '--confirm', databaseOf(copy)]);
+    const enrolled = await runHere(copy, 'enrol', ['--target', 'scratch', '--confirm', databaseOf(copy)]);
     t.is(enrolled.code, 0, enrolled.stderr);
     t.regex(enrolled.stdout, /^Was {6}scratch .+\nEnrolled scratch .+\n$/);
-    t.is((await run(copy, 'provision', ['15'])).code, 0);
-    t.is((await run(scratch, 'provision', ['15'])).code, 0, 'the original is still what it was');
+    t.is((await runHere(copy, 'provision', ['15'])).code, 0);
+    t.is((await runHere(scratch, 'provision', ['15'])).code, 0, 'the original is still what it was');
   });
 }
 
@@ -87,7 +87,7 @@ server('postgres: a renamed database and an edited mark are refused', async (t) 
   const edited = (statement: string) => access(scratch, (open) => execute(open, statement));
   await edited(`UPDATE canvas."Environment" SET "DatabaseId" = '1'`);
   t.regex(await refused(t, scratch, 'GUARD_MARKER'), /database id is \d+, the mark says 1\./);
-  await run(scratch, 'enrol', ['--target', 'scratch', '--confirm', databaseOf(scratch)]);
+  await runHere(scratch, 'enrol', ['--target', 'scratch', '--confirm', databaseOf(scratch)]);
   const renamed = `${databaseOf(scratch)}_renamed`;
   t.teardown(() => asAdmin(`DROP DATABASE IF EXISTS ${renamed} WITH (FORCE)`));
   await asAdmin(`ALTER DATABASE ${databaseOf(scratch)} RENAME TO ${renamed}`);
@@ -98,7 +98,7 @@ server('postgres: a production mark refuses for ever, enrolment included', async
   const scratch = await postgresLane.ready(t);
   await access(scratch, (open) => execute(open, `UPDATE canvas."Environment" SET "Environment" = 'production'`));
   await refused(t, scratch, 'GUARD_MARKER');
-  const enrolment = await run(scratch, 'enrol', ['--target', 'scratch', '--confirm', databaseOf(scratch)]);
+  const enrolment = await runHere(scratch, 'enrol', ['--target', 'scratch', '--confirm', databaseOf(scratch)]);
   t.is(enrolment.code, 3);
   t.regex(enrolment.stderr, /GUARD_MARKER: This database cannot be enrolled[^]*refuses for ever/);
 });
@@ -123,6 +123,7 @@ server('postgres: the variables of the driver lead nowhere', async (t) => {
     PGREPLICATION: 'database', PGSSLNEGOTIATION: 'direct', PGCLIENTENCODING: 'LATIN1',
     PGOPTIONS: '-c search_path=public -c default_transaction_read_only=off', PGPASSFILE: '/nonexistent',
   };
+  // A process of its own: the driver reads them when it is loaded.
   const result = await run(scratch, 'provision', ['15'], env);
   t.is(result.code, 0, result.stderr);
   t.regex(result.stderr, new RegExp(`canvas {5}${databaseOf(scratch)} on `));
@@ -132,7 +133,7 @@ server('postgres: --wait 0 does not wait, and --wait is not without end', async 
   const scratch = await postgresLane.ready(t);
   await access(scratch, ({ database, permit }) =>
     withTransaction(database, permit, 'ksessions/15', async () => {
-      const result = await run(scratch, 'provision', ['15', '--wait', '0', '--json']);
+      const result = await runHere(scratch, 'provision', ['15', '--wait', '0', '--json']);
       t.is(result.code, 4, result.stderr);
       t.like(jsonLines(result)[0], { code: 'LOCKED', ksessionsId: 15 });
     }),
@@ -142,7 +143,7 @@ server('postgres: --wait 0 does not wait, and --wait is not without end', async 
 server('postgres: what one target enrolled, another may not take', async (t) => {
   const scratch = await postgresLane.ready(t);
   await access(scratch, (open) => execute(open, `UPDATE canvas."Environment" SET "Target" = 'other'`));
-  const result = await run(scratch, 'enrol', ['--target', 'scratch', '--confirm', databaseOf(scratch)]);
+  const result = await runHere(scratch, 'enrol', ['--target', 'scratch', '--confirm', databaseOf(scratch)]);
   t.is(result.code, 3);
   t.regex(result.stderr, /GUARD_MARKER: This database belongs to target other/);
 });
@@ -151,7 +152,7 @@ server('postgres: "strict" refuses a login that could harm the source, and enrol
   const scratch = await postgresLane.ready(t);
   const told = await refused(t, retarget(scratch, { strict: true }), 'GUARD_PROTECTED');
   t.regex(told, /may write to the source table dbo\.Sessions/);
-  const enrolment = await run(scratch, 'enrol', ['--target', 'scratch', '--confirm', databaseOf(scratch)]);
+  const enrolment = await runHere(scratch, 'enrol', ['--target', 'scratch', '--confirm', databaseOf(scratch)]);
   t.regex(enrolment.stderr, /Warning: The login may write to the source table dbo\.Sessions/);
 });
 
@@ -168,8 +169,8 @@ server('postgres: the least-privilege login can do its work and no harm', async 
   t.teardown(() => asAdmin(`DROP ROLE IF EXISTS ${role}`));
   await access(scratch, (open) => execute(open, ...grants));
   const limited = { ...retarget(scratch, { strict: true }) };
-  const result = await run(limited, 'provision', ['15'], { SCRATCH_USER: role });
+  const result = await runHere(limited, 'provision', ['15'], { SCRATCH_USER: role });
   t.is(result.code, 0, result.stderr);
-  t.is((await run(limited, 'provision', ['15'], { SCRATCH_USER: role })).code, 0);
+  t.is((await runHere(limited, 'provision', ['15'], { SCRATCH_USER: role })).code, 0);
   await access(scratch, (open) => execute(open, `DROP OWNED BY ${role}`));
 });

@@ -1,19 +1,21 @@
 import test from 'ava';
+import type { Knex } from 'knex';
 import type { Target } from '../../lib/config/targets';
-import type { Reader, Writer } from '../../lib/engines/database';
+import { Enroller, withEnrolment, withTransaction, Writer, type Database, type Reader } from '../../lib/engines/database';
 import { ToolkitError, type Code } from '../../lib/errors';
 import {
   admit,
   assertAllowed,
   assertUnmoved,
+  isEnrolmentPermit,
   isPermit,
   permitEnrolment,
   permitWriting,
   type Answer,
+  type EnrolmentPermit,
   type Permit,
 } from '../../lib/guard/guard';
 import { makeMarker } from '../../lib/guard/marker';
-import { setHashCopy } from '../../lib/hosts/store';
 
 const ADDRESS = { server: 'AHHOME', port: 1433, database: 'KSESSIONS_DEV', serverName: undefined, credentials: 'X' };
 const ANSWER: Answer = {
@@ -129,19 +131,17 @@ test('nobody else makes a Permit, and the source has none', (t) => {
   t.throws(() => permitWriting(admit(target(), 'source', ANSWER), marker), { message: /read-only/ });
 });
 
-test('code that forgot the guard does not compile', (t) => {
-  // Checked by `npm run typecheck`: each line below would be an error without its comment, and is one with it
-  // as soon as the type gets looser.
-  const never = () => {
-    // @ts-expect-error -- an object of the same shape is no Permit
-    const permit: Permit = { target: target(), identity: ANSWER, purpose: 'write' };
-    // @ts-expect-error -- a store function takes a Writer, and a Permit alone is none
-    return setHashCopy(permit, 1, '');
-  };
-  const reader = (read: Reader) => {
-    // @ts-expect-error -- what may read may not write
-    const writer: Writer = read;
-    return writer;
-  };
-  t.is(typeof never, typeof reader);
+test('what the guard gives for enrolment writes nothing else, and what it gives for writing does not enrol', async (t) => {
+  const write = permitWriting(admitted(), marker);
+  const enrolment = permitEnrolment(admitted(), undefined, 'KSESSIONS_DEV');
+  t.deepEqual([isPermit(write), isEnrolmentPermit(write)], [true, false]);
+  t.deepEqual([isPermit(enrolment), isEnrolmentPermit(enrolment)], [false, true]);
+  const [database, reader, trx] = [{} as Database, {} as Reader, {} as Knex.Transaction];
+  const never = () => Promise.reject(new Error('it got in'));
+  const asWrite = enrolment as unknown as Permit;
+  const asEnrolment = write as unknown as EnrolmentPermit;
+  await t.throwsAsync(withTransaction(database, asWrite, undefined, never), { message: /needs a Permit/ });
+  await t.throwsAsync(withEnrolment(database, asEnrolment, never, never), { message: /needs an EnrolmentPermit/ });
+  t.throws(() => new Writer(trx, asWrite, reader, new Date()), { message: /needs a Permit/ });
+  t.throws(() => new Enroller(trx, asEnrolment, reader, new Date()), { message: /needs an EnrolmentPermit/ });
 });

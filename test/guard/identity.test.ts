@@ -1,5 +1,5 @@
 import test from 'ava';
-import { jsonLines, run } from '../helpers/script';
+import { jsonLines, run, runHere } from '../helpers/script';
 import { asAdmin, databaseOf, open, postgresLane, postgresUrl, retarget } from '../helpers/lanes';
 import { leadElsewhere, staySilent } from '../helpers/misleading-servers';
 import { startProxy } from '../helpers/postgres-proxy';
@@ -17,7 +17,7 @@ server('postgres: a server that leads to another database is refused after one q
   const port = await leadElsewhere(t, proxy.port, databaseOf(other));
   const before = await open(other, rowsOf);
   for (const script of ['provision', 'migrate'] as const) {
-    const result = await run(retarget(wanted, { port }), script, script === 'provision' ? ['15', '--json'] : ['--json']);
+    const result = await runHere(retarget(wanted, { port }), script, script === 'provision' ? ['15', '--json'] : ['--json']);
     t.is(result.code, 3, result.stderr);
     t.like(jsonLines(result)[0], { code: 'GUARD_IDENTITY', exit: 3 });
     t.true(String(jsonLines(result)[0]?.['why']).includes(databaseOf(other)), 'in the words of the server');
@@ -31,7 +31,7 @@ server('postgres: the source is asked in its own role, and refused in it', async
   const canvas = await postgresLane.ready(t);
   const source = await postgresLane.ready(t);
   const port = await leadElsewhere(t, at.port, databaseOf(source));
-  const result = await run(retarget(canvas, { source: { port } }), 'provision', ['15']);
+  const result = await runHere(retarget(canvas, { source: { port } }), 'provision', ['15']);
   t.is(result.code, 3, result.stderr);
   t.regex(result.stderr, /GUARD_IDENTITY: The source connection of target scratch reached another database/);
 });
@@ -42,7 +42,7 @@ server('postgres: a protected name is refused by what the server says it is, wha
   await asAdmin(`CREATE DATABASE "${name}"`);
   t.teardown(() => asAdmin(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`));
   const port = await leadElsewhere(t, at.port, name);
-  const result = await run(retarget(scratch, { port }), 'provision', ['15']);
+  const result = await runHere(retarget(scratch, { port }), 'provision', ['15']);
   t.is(result.code, 3, result.stderr);
   t.regex(result.stderr, /GUARD_PROTECTED: Target scratch leads to a protected database: KQUR/);
 });
@@ -50,7 +50,7 @@ server('postgres: a protected name is refused by what the server says it is, wha
 server('postgres: a session in another database names both ids rightly, from both databases', async (t) => {
   const canvas = await postgresLane.ready(t);
   const source = await postgresLane.ready(t);
-  const result = await run(retarget(canvas, { source: { database: databaseOf(source) } }), 'provision', ['212', '--json']);
+  const result = await runHere(retarget(canvas, { source: { database: databaseOf(source) } }), 'provision', ['212', '--json']);
   t.is(result.code, 0, result.stderr);
   t.like(jsonLines(result)[0], { ksessionsId: 212, canvasSessionId: 1, transcripts: 2 });
   t.regex(result.stderr, new RegExp(`canvas {5}${databaseOf(canvas)} on .+\nKSESSIONS {2}${databaseOf(source)} on `));
@@ -61,7 +61,7 @@ server('postgres: a server that stays silent ends the command, and the message s
   const scratch = await postgresLane.empty(t);
   const result = await run(retarget(scratch, { port: await staySilent(t) }), 'provision', ['15']);
   t.is(result.code, 2, result.stderr);
-  t.regex(result.stderr, /^UNREACHABLE: .+\n {2}the canvas connection of target scratch .+\n/m);
+  t.regex(result.stderr, /^TIMEOUT: .+while connecting.+\n {2}the canvas connection of target scratch .+\n/m);
 });
 
 server('postgres: nothing is asked at all when the configuration refuses', async (t) => {
@@ -75,9 +75,9 @@ server('postgres: nothing is asked at all when the configuration refuses', async
     [{}, ['--target', 'prod']],
     [{}, ['--target', 'KSESSIONS']],
   ] as const) {
-    const result = await run(through, 'provision', ['15', ...words], env);
+    const result = await runHere(through, 'provision', ['15', ...words], env);
     t.is(result.code, 3, result.stderr);
   }
-  t.is((await run(retarget(through, { database: 'kqur' }), 'provision', ['15'])).code, 3);
+  t.is((await runHere(retarget(through, { database: 'kqur' }), 'provision', ['15'])).code, 3);
   t.deepEqual(proxy.statements, []);
 });

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { requireTarget } from '../../lib/access';
 import { PACKAGE_ROOT, readSettings } from '../../lib/config/settings';
 import { ToolkitError } from '../../lib/errors';
-import { pgliteLane, retarget } from '../helpers/lanes';
-import { run } from '../helpers/script';
+import { pgliteLane, retarget, type Scratch } from '../helpers/lanes';
+import { run, runHere, type Finished } from '../helpers/script';
 
 /** What people try in order to get past a guard. */
 const VALUES = ['1', 'true', '0', 'false', 'yes', 'development', 'KSESSIONS_DEV', 'I know what I am doing'];
@@ -63,33 +63,57 @@ test('no variable turns the refusal of a protected database into a pass', async 
   }
 });
 
+for (const engine of ['postgres', 'mssql']) {
+  test.serial(`${engine}: KSESSIONS_DEV is no protected name: the commands go as far as the network`, async (t) => {
+    const scratch = retarget(await pgliteLane.empty(t), { ...FORBIDDEN, engine, database: 'KSESSIONS_DEV' });
+    const login = { SCRATCH_USER: 'x', SCRATCH_PASSWORD: 'x' };
+    for (const [script, words] of [['provision', ['15']], ['migrate', []], ['enrol', ['--target', 'scratch', '--confirm', 'x']]] as const) {
+      const { code, stderr } = await runHere(scratch, script, words, login);
+      t.is(code, 2, stderr);
+      t.regex(stderr, /^UNREACHABLE: .+\n {2}the canvas connection of target scratch .*KSESSIONS_DEV.*\n/m);
+    }
+  });
+}
+
 /** Every option of a command, as its own help names them. */
-async function optionsOf(script: string, scratch: Parameters<typeof run>[0]): Promise<string[]> {
-  const { stdout } = await run(scratch, script, ['--help']);
+async function optionsOf(script: string, scratch: Scratch): Promise<string[]> {
+  const { stdout } = await runHere(scratch, script, ['--help']);
   return [...stdout.matchAll(/^ +--([a-z-]+)/gm)].map(([, name]) => name ?? '');
 }
 
 const ENDED_EARLIER = new Set(['help', 'version', 'target']);
 const INVENTED = ['--force', '--yes', '-y', '--production', '--skip-guard', '--no-guard', '--env=development'];
 
-for (const script of ['provision', 'migrate', 'enrol']) {
+const BASE = { provision: ['15'], migrate: [], enrol: ['--target', 'scratch'] } as const;
+
+/** Options that one verb of migrate takes and the others refuse as USAGE. */
+const OF_VERB: Readonly<Record<string, readonly string[]>> = {
+  'allow-late': ['latest', '--allow-late'],
+  rehearse: ['plan', '--rehearse'],
+  to: ['rollback', '--to', '0'],
+};
+
+for (const script of ['provision', 'migrate', 'enrol'] as const) {
   test.serial(`no option of ${script} turns a refusal into a pass`, async (t) => {
     const forbidden = retarget(await pgliteLane.empty(t), FORBIDDEN);
-    const base = script === 'provision' ? ['15'] : script === 'enrol' ? ['--target', 'scratch'] : [];
-    const options = (await optionsOf(script, forbidden)).filter((name) => !ENDED_EARLIER.has(name));
+    const base = BASE[script];
+    const options = (await optionsOf(script, forbidden)).filter((name) => !ENDED_EARLIER.has(name) && !(name in OF_VERB));
     t.true(options.length >= 6, options.join());
-    // All at once, and each flag alone: a switch that only worked without the others would be one of the flags.
-    // What every command shares need not be tried on every command.
-    const own = script === 'provision' ? options : [];
-    const flags = own.filter((option) => withValue(option, forbidden.folder).length === 1);
-    const all = options.flatMap((option) => withValue(option, forbidden.folder));
-    for (const words of [all, ...flags.map((flag) => withValue(flag, forbidden.folder))]) {
-      const result = await run(forbidden, script, [...base, ...words], { SCRATCH_USER: 'x' });
-      t.is(result.code, 3, `${words.join(' ')}\n${result.stderr}`);
-      t.regex(result.stderr, /^GUARD_PROTECTED: /m);
+    // All at once, and each alone: there may be one that only works without the others.
+    const each = options.map((option) => withValue(option, forbidden.folder));
+    const refused = (words: readonly string[], { code, stderr }: Finished) => {
+      t.is(code, 3, `${words.join(' ')}\n${stderr}`);
+      t.regex(stderr, /^GUARD_PROTECTED: /m);
+    };
+    for (const words of [each.flat(), ...each]) {
+      refused(words, await runHere(forbidden, script, [...base, ...words], { SCRATCH_USER: 'x' }));
     }
-    for (const option of script === 'provision' ? INVENTED : INVENTED.slice(0, 2)) {
-      const result = await run(forbidden, script, [...base, option]);
+    for (const words of Object.values(OF_VERB).filter(() => script === 'migrate')) {
+      refused(words, await runHere(forbidden, script, words, { SCRATCH_USER: 'x' }));
+    }
+    refused(each.flat(), await run(forbidden, script, [...base, ...each.flat()], { SCRATCH_USER: 'x' }));
+    for (const option of INVENTED) {
+      const result = await runHere(forbidden, script, [...base, option]);
       t.is(result.code, 2, option);
       t.regex(result.stderr, /^USAGE: /m);
     }

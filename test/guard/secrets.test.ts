@@ -3,7 +3,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../lib/config/settings';
 import { pgliteLane, postgresLane, postgresUrl, retarget, type Scratch } from '../helpers/lanes';
-import { jsonLines, run, start, type Finished } from '../helpers/script';
+import { jsonLines, runHere, start, type Finished } from '../helpers/script';
+import { shareScratch } from '../helpers/shared';
+
+const shared = shareScratch(pgliteLane);
 
 /** Nobody's password or key: what must never be seen again once it went in. */
 const PASSWORD = 'canary-PASSWORD-5f0c1d';
@@ -35,12 +38,11 @@ test('every script has words for this test', (t) => {
 });
 
 test.serial('no secret leaves by any command, format or failure on the embedded target', async (t) => {
-  t.timeout(120_000);
-  const scratch = await pgliteLane.ready(t);
+  const scratch = shared();
   for (const script of SCRIPTS) {
     for (const [index, words] of (WORDS[script] ?? []).entries()) {
       const form = FORMS[index % FORMS.length] ?? [];
-      const result = await run(scratch, script, [...words, ...form], { CANVAS_HMAC_KEY: KEY });
+      const result = await runHere(scratch, script, [...words, ...form], { CANVAS_HMAC_KEY: KEY });
       const guids = [...(result.stdout.match(GUID) ?? [])];
       t.deepEqual(secretsIn(result, guids), [], `${script} ${words.join(' ')}`);
     }
@@ -48,9 +50,9 @@ test.serial('no secret leaves by any command, format or failure on the embedded 
 });
 
 test.serial('only the handed-over line holds the GUID: with --out, neither stream has it', async (t) => {
-  const scratch = await pgliteLane.ready(t);
+  const scratch = shared();
   const out = join(scratch.folder, 'guids.txt');
-  const result = await run(scratch, 'provision', ['15', '--json', '--verbose', '--out', out], { CANVAS_HMAC_KEY: KEY });
+  const result = await runHere(scratch, 'provision', ['15', '--json', '--verbose', '--out', out], { CANVAS_HMAC_KEY: KEY });
   t.is(result.code, 0, result.stderr);
   const guid = readFileSync(out, 'utf8').match(GUID)?.[0] ?? 'none';
   t.false((result.stdout + result.stderr).includes(guid));

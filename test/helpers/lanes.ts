@@ -25,15 +25,18 @@ export interface Scratch {
   readonly folder: string;
 }
 
+/** Who a scratch target lives for: a test, or a whole file. */
+export type Owner = Pick<ExecutionContext, 'teardown'>;
+
 export interface Lane {
   readonly name: 'pglite' | 'postgres' | 'mssql';
   readonly dialect: Dialect;
   /** A fresh target: enrolled, migrated, with the sample rows; gone when the test ends. */
-  ready(t: ExecutionContext): Promise<Scratch>;
+  ready(t: Owner): Promise<Scratch>;
   /** A fresh target in which nothing was done yet; the embedded engine has yet to make its database. */
-  empty(t: ExecutionContext): Promise<Scratch>;
+  empty(t: Owner): Promise<Scratch>;
   /** A fresh target with a database in which nothing was done yet. */
-  bare(t: ExecutionContext): Promise<Scratch>;
+  bare(t: Owner): Promise<Scratch>;
 }
 
 export const TEST_KEY = 'test-key-0123456789-abcdefghijklmnopqrstuvwxyz';
@@ -49,7 +52,7 @@ function systemEnv(): NodeJS.ProcessEnv {
 }
 
 /** A folder that is gone when the test ends. */
-export function scratchFolder(t: ExecutionContext): string {
+export function scratchFolder(t: Owner): string {
   const folder = mkdtempSync(join(tmpdir(), 'canvas-host-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
@@ -98,7 +101,7 @@ export const pgliteLane: Lane = {
 
 type Make = (scratch: Scratch) => Promise<void>;
 
-async function copyOf(t: ExecutionContext, kind: string, make: Make): Promise<Scratch> {
+async function copyOf(t: Owner, kind: string, make: Make): Promise<Scratch> {
   const folder = scratchFolder(t);
   cpSync(await template(kind, make), join(folder, 'embedded'), { recursive: true });
   return writeTargets(folder, EMBEDDED);
@@ -163,6 +166,12 @@ function loginOf(server: URL): NodeJS.ProcessEnv {
 /** A target on a server of the loopback. */
 export function entryFor(server: string, port: number, database: string, engine = 'postgres'): object {
   return { engine, environment: 'test', server, port, database, credentials: 'SCRATCH', encrypt: false };
+}
+
+/** A target at a port of the loopback, where something pretends to be a server. */
+export function targetAt(t: ExecutionContext, port: number, engine: 'postgres' | 'mssql'): Scratch {
+  const login = { SCRATCH_USER: 'suite', SCRATCH_PASSWORD: 'canary-PASSWORD' };
+  return writeTargets(scratchFolder(t), entryFor('127.0.0.1', port, 'canvas', engine), login);
 }
 
 // --- SQL Server ----------------------------------------------------------------------------------------------------
@@ -241,8 +250,10 @@ export function retarget(scratch: Scratch, changes: object): Scratch {
 }
 
 /** One statement as the server's administrator. */
-export async function asAdmin(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: postgresUrl });
+export async function asAdmin(statement: string, database?: string): Promise<void> {
+  const url = new URL(postgresUrl ?? '');
+  if (database !== undefined) url.pathname = database;
+  const client = new pg.Client({ connectionString: url.href });
   await client.connect();
   try {
     await client.query(statement);

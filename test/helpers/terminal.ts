@@ -1,8 +1,6 @@
 /** Runs a script as somebody at a terminal does. */
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import type * as NodePty from '@lydell/node-pty';
-import { PACKAGE_ROOT } from '../../lib/config/settings';
 import type { Scratch } from './lanes';
 
 /** What a terminal showed, colours and cursor movements included. */
@@ -19,13 +17,6 @@ export interface Reply {
 
 /** A command that waits for an answer nobody gives is ended, and its exit code shows it. */
 const PATIENCE_MS = 30_000;
-
-const ZX = join(PACKAGE_ROOT, 'node_modules', 'zx', 'build', 'cli.js');
-
-/** The words of a script's command line, for a shell that pipes something into it too. */
-export function commandOf(script: string, words: readonly string[]): string[] {
-  return [process.execPath, ZX, join(PACKAGE_ROOT, 'scripts', `${script}.mjs`), ...words];
-}
 
 /** Pseudo-terminals, or why there are none: the package ships binaries for some platforms only. */
 export function loadTerminals(): { readonly pty: typeof NodePty } | { readonly missing: string } {

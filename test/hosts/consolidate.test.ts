@@ -15,7 +15,7 @@ import { execute, lanes, postgresLane, postgresUrl, type Lane } from '../helpers
 import {
   contents, FOREIGN_TABLES, legacyGuid, legacyHash, legacyTarget, migratedLegacy, OLD_KEY, openForRepair, rowCounts, type AskRows, type Rows,
 } from '../helpers/legacy';
-import { jsonLines, run } from '../helpers/script';
+import { jsonLines, runHere } from '../helpers/script';
 import { count, provisionHere, rowsOf, snapshot } from '../helpers/state';
 
 // --- the plan of one canvas session ----------------------------------------------------------------------------------
@@ -397,15 +397,15 @@ test.serial('the command: 1 while something is left, 0 when not', async (t) => {
   t.timeout(60_000);
   const lane = lanes().at(-1) as Lane;
   const scratch = await migratedLegacy(t, lane, 'd', { faults: ['several-active', 'revived', 'hash-copy', 'seed-behind'] });
-  const plan = await run(scratch, 'consolidate', ['--json']);
+  const plan = await runHere(scratch, 'consolidate', ['--json']);
   t.is(plan.code, 1, plan.stderr);
   const lines = jsonLines(plan);
   t.deepEqual([lines[0], lines.at(-2), lines.at(-1)].map((line) => line?.['status']), ['dry-run', 'summary', 'error']);
   t.like(lines.at(-2), { applied: false, repairs: 9, findings: 1 });
 
-  const linked = await run(scratch, 'consolidate', ['--link', '215=none', '--apply']);
+  const linked = await runHere(scratch, 'consolidate', ['--link', '215=none', '--apply']);
   t.is(linked.code, 0, linked.stderr);
-  const applied = await run(scratch, 'consolidate', ['--apply']);
+  const applied = await runHere(scratch, 'consolidate', ['--apply']);
   t.is(applied.code, 0, applied.stderr);
   t.regex(applied.stdout, /Canvas session 220 \(KSESSIONS 212\) "Need For Messengers"\n {2}host session 20 ends: another one is newer/);
   t.regex(applied.stdout, / {2}HostSessionEvents +1, then \d+\n[^]+8 mended, 0 to decide\.\n$/);

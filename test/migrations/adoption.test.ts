@@ -104,7 +104,7 @@ for (const lane of lanes()) {
       const error = await migrateLatest(database, permit, { actor: 'suite' }).then(() => undefined, (cause: unknown) => cause);
       told[title] = [...ahead.obstacles.values()].flatMap(({ rows }) => rows.map(({ check, total }) => `${check} ${total}`));
       if (error === undefined) return;
-      t.true(error instanceof ToolkitError && error.code === 'DATA_NOT_READY', String(error));
+      t.true(error instanceof ToolkitError && error.code === 'DATA_NOT_READY', title);
       if (title === 'all of it') {
         t.regex((error as ToolkitError).why, /SessionId 220, active 3.*KSessionsId 15, rows 2.*HostSessionId 29, SessionId 999/);
         t.regex((error as ToolkitError).hint, /consolidate\.mjs --target scratch/);

@@ -9,7 +9,7 @@ import { firstRefusal, migrationStatus, previewLatest } from '../../lib/migratio
 import { migrateLatest, MIGRATION_LOCK, rehearse } from '../../lib/migrations/run';
 import { asAdmin, databaseOf, lanes, open, postgresLane, postgresUrl, type Scratch } from '../helpers/lanes';
 import { fillLegacy, legacyTarget } from '../helpers/legacy';
-import { jsonLines, run } from '../helpers/script';
+import { jsonLines, runHere as run } from '../helpers/script';
 
 /** Everything PostgreSQL's catalogue knows, with the transaction that wrote it, and every row of the books. */
 async function catalogue({ canvas }: Database): Promise<unknown> {

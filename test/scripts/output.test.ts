@@ -2,16 +2,17 @@ import test from 'ava';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { PACKAGE_ROOT } from '../../lib/config/settings';
 import { access, pgliteLane, type Scratch } from '../helpers/lanes';
+import { commandOf } from '../helpers/script';
+import { shareScratch } from '../helpers/shared';
 import { hostSessions, provisionHere, verifies } from '../helpers/state';
 
-const COMMAND = ['node_modules/zx/build/cli.js', 'scripts/provision.mjs'].map((path) => join(PACKAGE_ROOT, path));
+const shared = shareScratch(pgliteLane);
 const GUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/;
 
 /** Runs a shell line in which `provision` is the command; the exit code is that of the command. */
 function shell(scratch: Scratch, line: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const setup = `provision() { "${process.execPath}" "${COMMAND.join('" "')}" "$@"; }; set -o pipefail; cd "${scratch.folder}"; `;
+  const setup = `provision() { "${commandOf('provision').join('" "')}" "$@"; }; set -o pipefail; cd "${scratch.folder}"; `;
   const child = spawn('bash', ['-c', setup + line], { env: scratch.env, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
@@ -34,7 +35,7 @@ const LOST: readonly (readonly [string, string, RegExp])[] = [
 
 unix('when nobody is there for the GUID, nothing is changed, the earlier GUID still works, and the command ends', async (t) => {
   t.timeout(120_000);
-  const scratch = await pgliteLane.ready(t);
+  const scratch = shared();
   const { guid } = await access(scratch, (open) => provisionHere(open, { ksessionsId: 15 }));
   for (const [what, line, expected] of LOST) {
     const result = await shell(scratch, line);
@@ -52,14 +53,14 @@ unix('when nobody is there for the GUID, nothing is changed, the earlier GUID st
 
 /** Here the reader has the GUID; what else cannot be told changes nothing about that. */
 const TOLD = [
-  'provision 15 | head -8',
+  'provision 1 | head -8',
   'provision 212 --quiet 2> /dev/full',
   'provision 215 --quiet 2>&-',
   'provision 218 --quiet 2> >(true)',
 ];
 
 unix('a reader that leaves after the GUID, and notices that nobody takes: the command succeeds', async (t) => {
-  const scratch = await pgliteLane.ready(t);
+  const scratch = shared();
   const guids = new Map<number, string>();
   for (const line of TOLD) {
     const result = await shell(scratch, line);

@@ -1,0 +1,72 @@
+/** Targets that a whole file shares: to make and to open one costs more than most tests. Its tests run one by one. */
+import test from 'ava';
+import type { Access } from '../../lib/access';
+import { access, execute, type Lane, type Owner, type Scratch } from './lanes';
+import { PHRASES } from './phrases';
+
+/** A file that owns what its hooks make. */
+interface FileOwner extends Owner {
+  /** Takes it all away again, the newest first. */
+  end(): Promise<void>;
+}
+
+function fileOwner(): FileOwner {
+  const endings: (() => unknown)[] = [];
+  return {
+    teardown: (end) => void endings.push(end),
+    async end() {
+      for (const end of endings.reverse()) await end();
+    },
+  };
+}
+
+/** A ready target for all tests of a file, made before the first of them and gone after the last. */
+export function shareScratch(lane: Lane): () => Scratch {
+  const owner = fileOwner();
+  let scratch: Scratch | undefined;
+  test.serial.before(async () => {
+    scratch = await lane.ready(owner);
+  });
+  test.after.always(() => owner.end());
+  return () => given(scratch);
+}
+
+/** Work on an open target that has no canvas session, its ids beginning at 1. */
+type WithCleared = (t: Owner, work: (open: Access) => Promise<void>) => Promise<void>;
+
+/** One open target for the tests of a file, cleared for each. */
+export function shareAccess(lane: Lane): WithCleared {
+  const { clear } = PHRASES[lane.dialect];
+  const owner = fileOwner();
+  let open: Access | undefined;
+  test.serial.before(async () => {
+    open = await keepOpen(owner, await lane.ready(owner));
+  });
+  test.after.always(() => owner.end());
+  return async (_t, work) => {
+    const shared = given(open);
+    await execute(shared, ...clear);
+    await work(shared);
+  };
+}
+
+/** Opens a target until its owner ends. */
+function keepOpen(owner: Owner, scratch: Scratch): Promise<Access> {
+  return new Promise((resolve, reject) => {
+    const closed = access(scratch, (open) => {
+      resolve(open);
+      return new Promise<void>((close) => {
+        owner.teardown(async () => {
+          close();
+          await closed;
+        });
+      });
+    });
+    closed.catch(reject);
+  });
+}
+
+function given<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('The shared target could not be made; see the hook that failed.');
+  return value;
+}

@@ -1,0 +1,37 @@
+/**
+ * A few of the experiments of test/faults: killed with SIGKILL where a transaction is half done, about to commit, and
+ * just committed; and runners at once. All of them: npm run faults.
+ */
+import test from 'ava';
+import { Gallows, race } from '../faults/migrations';
+import { lanes } from '../helpers/lanes';
+import type { Boundary } from '../helpers/gallows';
+
+/** A process of the embedded engine takes seconds. */
+const MOST = { pglite: 1, postgres: 3, mssql: 0 };
+const VERBS = { pglite: ['latest'], postgres: ['latest', 'rollback'], mssql: [] } as const;
+
+for (const lane of lanes().filter(({ name }) => name !== 'mssql')) {
+  for (const verb of VERBS[lane.name]) {
+    test.serial(`${lane.name}: ${verb}, killed at a statement, is finished by the next run`, async (t) => {
+      t.timeout(240_000);
+      const gallows = new Gallows(t, lane, verb);
+      await gallows.boundaries();
+      const commits = gallows.statements.flatMap((sql, index) => (/^commit\b/i.test(sql) ? [index] : []));
+      t.is(commits.length, 4, 'one transaction for each migration');
+      const middle = commits[2] ?? 0;
+      const places: Boundary[] = [
+        { moment: 'before', index: middle },
+        { moment: 'after', index: middle },
+        { moment: 'after', index: middle - 4 },
+      ];
+      for (const place of places.slice(0, MOST[lane.name])) t.deepEqual(await gallows.kill(place), []);
+    });
+  }
+}
+
+const [server] = lanes().filter(({ name }) => name === 'postgres');
+(server === undefined ? test.skip : test.serial)('postgres: six runners at once apply each migration once, and each ends well', async (t) => {
+  t.timeout(120_000);
+  if (server !== undefined) t.deepEqual(await race(server, 6, 'half'), []);
+});
