@@ -6,13 +6,12 @@ import { readClock } from '../../lib/engines/database';
 import { consolidate, planRepair } from '../../lib/hosts/consolidate';
 import { isBehind, readIdentities } from '../../lib/hosts/identities';
 import { readCredentials } from '../../lib/hosts/survey';
-import {
-  allGallows, boundariesOf, isBegin, isCommit, isEverySide, waitForBackends, type Boundary, type Gallows,
-} from '../helpers/gallows';
-import { execute } from '../helpers/lanes';
+import { isBegin, isCommit, isEverySide, placesOf, runAndKill, waitForDeadClients, type Place } from '../helpers/gallows';
+import { execute, pgliteLane, postgresLane, postgresUrl, type Lane, type Scratch } from '../helpers/lanes';
 import { migratedLegacy, openForRepair } from '../helpers/legacy';
 
-const COMMAND = ['consolidate', '--apply', '--quiet'] as const;
+const consolidateQuietly = (lane: Lane, scratch: Scratch, at?: Place) =>
+  runAndKill(lane, scratch, 'consolidate', ['--apply', '--quiet'], at);
 
 /** The first of the canvas sessions that are made to be mended, one a round. */
 const FIRST_ID = 1000;
@@ -63,7 +62,7 @@ async function isInOrder({ database }: Access, id: number): Promise<boolean> {
 
 /** What the killed run left is whole, and the next run finishes it: nothing is done twice. */
 async function finish(t: ExecutionContext, open: Access, id: number, isMended: boolean, where: string): Promise<void> {
-  await waitForBackends(open);
+  await waitForDeadClients(open.database);
   t.is(await isInOrder(open, id), isMended, where);
   t.deepEqual(await trailsOf(open, id), isMended ? TRAILS : TRAILS.map(() => []), where);
   await mend(open);
@@ -77,36 +76,36 @@ const withoutId = (sql: string) => sql.replace(/\bksessions\/\d+/, 'ksessions/ID
 const isEvent = (sql: string) => /^insert into \S+"HostSessionEvents"/i.test(sql);
 
 /** Half written, and around each COMMIT; the embedded engine takes seconds to start, so there after the last only. */
-function isTelling({ lane }: Gallows, statements: readonly string[], { index, moment, sql }: Boundary): boolean {
+function isTelling(lane: Lane, statements: readonly string[], { index, moment, sql }: Place): boolean {
   if (isEverySide) return true;
   if (isEvent(sql)) return moment === 'after' && index === statements.findIndex(isEvent);
   if (lane.name !== 'pglite') return isCommit(sql);
   return moment === 'after' && index === statements.findLastIndex(isCommit);
 }
 
-for (const gallows of allGallows()) {
-  test.serial(`${gallows.lane.name}: a killed repair leaves each session mended or as it was, and the next run finishes`, async (t) => {
+for (const lane of postgresUrl === undefined ? [pgliteLane] : [pgliteLane, postgresLane]) {
+  test.serial(`${lane.name}: a killed repair leaves each session mended or as it was, and the next run finishes`, async (t) => {
     t.timeout(900_000);
     // Two canvas rows for one KSESSIONS id keep the constraints pending, so that disorder can be made again and again.
-    const scratch = await migratedLegacy(t, gallows.lane, 'd', { faults: ['two-canvas-rows'] });
+    const scratch = await migratedLegacy(t, lane, 'd', { faults: ['two-canvas-rows'] });
     await openForRepair(scratch, async (open) => {
       await mend(open);
       await makeDisorder(open, FIRST_ID);
     });
-    const undisturbed = await gallows.run(scratch, COMMAND);
+    const undisturbed = await consolidateQuietly(lane, scratch);
     t.is(undisturbed.finished.code, 1, undisturbed.finished.stderr);
     const { statements } = undisturbed;
     const lastCommit = statements.findLastIndex(isCommit);
     t.is(statements.filter(isCommit).length, 3, 'two identities and one session');
-    const boundaries = boundariesOf(statements.slice(0, -1)).filter(
-      (boundary) => boundary.index >= statements.findIndex(isBegin) && isTelling(gallows, statements, boundary),
+    const boundaries = placesOf(statements.slice(0, -1)).filter(
+      (boundary) => boundary.index >= statements.findIndex(isBegin) && isTelling(lane, statements, boundary),
     );
     t.true(boundaries.length >= 2);
 
     await openForRepair(scratch, (open) => makeDisorder(open, FIRST_ID + 1));
     for (const [place, boundary] of boundaries.entries()) {
       const id = FIRST_ID + place + 1;
-      const killed = await gallows.run(scratch, COMMAND, boundary);
+      const killed = await consolidateQuietly(lane, scratch, boundary);
       const where = `killed ${boundary.moment} ${boundary.sql}`;
       t.is(killed.finished.signal, 'SIGKILL', where);
       const same = statements.slice(0, boundary.index + 1);

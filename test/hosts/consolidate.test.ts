@@ -13,9 +13,9 @@ import { readCredentials, type CanvasCredentials } from '../../lib/hosts/survey'
 import { migrateLatest } from '../../lib/migrations/run';
 import { execute, lanes, postgresLane, postgresUrl, type Lane } from '../helpers/lanes';
 import {
-  contents, FOREIGN_TABLES, legacyGuid, legacyTarget, migratedLegacy, OLD_KEY, openForRepair, rowCounts, type AskRows, type Rows,
+  contents, FOREIGN_TABLES, legacyGuid, legacyHash, legacyTarget, migratedLegacy, OLD_KEY, openForRepair, rowCounts, type AskRows, type Rows,
 } from '../helpers/legacy';
-import { jsonLines, run } from '../helpers/script';
+import { jsonLines, runHere } from '../helpers/script';
 import { count, provisionHere, rowsOf, snapshot } from '../helpers/state';
 
 // --- the plan of one canvas session ----------------------------------------------------------------------------------
@@ -345,6 +345,39 @@ server('postgres: two runs at once mend each session once', async (t) => {
   });
 });
 
+server('postgres: what is mended is what stands under the lock, not what was read before', async (t) => {
+  const scratch = await migratedLegacy(t, postgresLane, 'd', { faults: ['several-active', 'seed-behind'] });
+  await openForRepair(scratch, async (open) => {
+    const { database, permit, keys } = open;
+    const request = { actor: 'suite', reason: null, apply: true };
+    await consolidate(database, permit, keys, request, async (step) => {
+      // The sessions of a batch are read by now, and 220 is not mended yet.
+      if (step.kind !== 'repair' || step.repair.session.canvasSessionId !== 219) return;
+      await execute(open, 'UPDATE canvas."HostSessions" SET "RevokedAt" = now() WHERE "HostSessionId" = 21');
+    });
+    const [session] = await readCredentials(database.canvas, [220]);
+    t.deepEqual(session?.hostSessions.filter(({ isActive }) => isActive).map(({ hostSessionId }) => hostSessionId), [20]);
+    t.is(session?.hashCopy, legacyHash(20));
+  });
+});
+
+server('postgres: a row copied by hand is ended, the doubled hash and a hash without a row are left to a person', async (t) => {
+  const scratch = await migratedLegacy(t, postgresLane, 'd', { faults: ['two-canvas-rows'] });
+  await openForRepair(scratch, async (open) => {
+    await mend(open, true);
+    const columns = `"SessionId", "HostGuidHash", "CreatedAt", "IsActive", "LastSequence", "LastEventHash"`;
+    await execute(
+      open,
+      'DROP INDEX canvas."IX_HostSessions_SessionGuidHash"',
+      `INSERT INTO canvas."HostSessions" (${columns}) SELECT ${columns} FROM canvas."HostSessions" WHERE "HostSessionId" = 19`,
+      `UPDATE canvas."Sessions" SET "HostGuid" = 'somebody' WHERE "SessionId" = 212`,
+    );
+    const findings = [['two-canvas-rows', 219, 225], ['unlinked', 215], ['copy-alone', 212], ['same-hash', 219]];
+    t.deepEqual((await mend(open, true)).steps.map(brief), [[219, 29, false, ['19 superseded'], undefined], ...findings]);
+    t.deepEqual((await mend(open, true)).steps.map(brief), findings);
+  });
+});
+
 server('postgres: before the columns that a repair needs are there, it says what to run', async (t) => {
   const scratch = await legacyTarget(t, postgresLane, 'd');
   await refused(t, openForRepair(scratch, () => Promise.resolve()), 'MIGRATIONS_PENDING', /nullable_columns\. Run: npm run migrate -- --target scratch/);
@@ -364,15 +397,15 @@ test.serial('the command: 1 while something is left, 0 when not', async (t) => {
   t.timeout(60_000);
   const lane = lanes().at(-1) as Lane;
   const scratch = await migratedLegacy(t, lane, 'd', { faults: ['several-active', 'revived', 'hash-copy', 'seed-behind'] });
-  const plan = await run(scratch, 'consolidate', ['--json']);
+  const plan = await runHere(scratch, 'consolidate', ['--json']);
   t.is(plan.code, 1, plan.stderr);
   const lines = jsonLines(plan);
   t.deepEqual([lines[0], lines.at(-2), lines.at(-1)].map((line) => line?.['status']), ['dry-run', 'summary', 'error']);
   t.like(lines.at(-2), { applied: false, repairs: 9, findings: 1 });
 
-  const linked = await run(scratch, 'consolidate', ['--link', '215=none', '--apply']);
+  const linked = await runHere(scratch, 'consolidate', ['--link', '215=none', '--apply']);
   t.is(linked.code, 0, linked.stderr);
-  const applied = await run(scratch, 'consolidate', ['--apply']);
+  const applied = await runHere(scratch, 'consolidate', ['--apply']);
   t.is(applied.code, 0, applied.stderr);
   t.regex(applied.stdout, /Canvas session 220 \(KSESSIONS 212\) "Need For Messengers"\n {2}host session 20 ends: another one is newer/);
   t.regex(applied.stdout, / {2}HostSessionEvents +1, then \d+\n[^]+8 mended, 0 to decide\.\n$/);

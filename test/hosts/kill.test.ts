@@ -10,10 +10,9 @@
 import test, { type ExecutionContext } from 'ava';
 import type { Access } from '../../lib/access';
 import {
-  boundariesOf, embeddedGallows, isBegin, isCommit, isEverySide, runThroughProxy, serverGallows, waitForBackends,
-  type Boundary, type Gallows,
+  isBegin, isCommit, isEverySide, placesOf, runAndKill, runThroughProxy, waitForDeadClients, type Place,
 } from '../helpers/gallows';
-import { access, execute, postgresLane, postgresUrl, type Scratch } from '../helpers/lanes';
+import { access, execute, pgliteLane, postgresLane, postgresUrl, type Lane, type Scratch } from '../helpers/lanes';
 import type { Hook } from '../helpers/postgres-proxy';
 import { jsonLines, type Finished } from '../helpers/script';
 import { hostSessions, provisionHere, verifies, type HostRow } from '../helpers/state';
@@ -21,20 +20,21 @@ import { hostSessions, provisionHere, verifies, type HostRow } from '../helpers/
 /** One run that was killed, on a session of its own. */
 interface Round {
   readonly id: number;
-  readonly boundary: Boundary;
+  readonly boundary: Place;
   readonly finished: Finished;
   /** The GUID that worked before, or '' where there was none. */
   readonly earlier: string;
 }
 
 /** Whether a boundary is worth a run when not all are wanted. */
-type IsTelling = (boundary: Boundary, previous: string) => boolean;
+type IsTelling = (boundary: Place, previous: string) => boolean;
 
 const withoutId = (sql: string) => sql.replace(/\bksessions\/\d+/, 'ksessions/ID');
 const isLock = (sql: string) => sql.includes('pg_advisory_xact_lock');
 const isEvent = (sql: string) => /^insert into \S+"HostSessionEvents"/i.test(sql);
 
-const provisionQuietly = (id: number) => ['provision', String(id), '--quiet'] as const;
+const provisionQuietly = (lane: Lane, scratch: Scratch, id: number, at?: Place) =>
+  runAndKill(lane, scratch, 'provision', [String(id), '--quiet'], at);
 
 const TELLING: Record<'embedded' | 'server', IsTelling> = {
   embedded: ({ moment, sql }, previous) =>
@@ -60,11 +60,11 @@ function addSessions(open: Access): Promise<void> {
 }
 
 /** From the BEGIN of the writing transaction to the last statement of the look back. */
-function tellingBoundaries(t: ExecutionContext, isTelling: IsTelling, statements: readonly string[]): Boundary[] {
+function tellingBoundaries(t: ExecutionContext, isTelling: IsTelling, statements: readonly string[]): Place[] {
   const begin = statements.findIndex(isBegin);
   const commit = statements.findIndex(isCommit);
   t.true(begin >= 0 && commit > begin && commit < statements.length - 1, statements.join('\n'));
-  return boundariesOf(statements).filter((boundary) => {
+  return placesOf(statements).filter((boundary) => {
     const { index } = boundary;
     return index >= begin && (isEverySide || isTelling(boundary, statements[index - 1] ?? ''));
   });
@@ -73,7 +73,7 @@ function tellingBoundaries(t: ExecutionContext, isTelling: IsTelling, statements
 /** Kills one run at each boundary, each on a session of its own: all can be looked at in the end. */
 async function killEverywhere(
   t: ExecutionContext,
-  gallows: Gallows,
+  lane: Lane,
   isTelling: IsTelling,
   scratch: Scratch,
   isRotation: boolean,
@@ -87,7 +87,7 @@ async function killEverywhere(
       }
     });
   await provisionUpTo(1);
-  const undisturbed = await gallows.run(scratch, provisionQuietly(FIRST_ID));
+  const undisturbed = await provisionQuietly(lane, scratch, FIRST_ID);
   t.is(undisturbed.finished.code, 0, undisturbed.finished.stderr);
   const boundaries = tellingBoundaries(t, isTelling, undisturbed.statements);
   if (isRotation) await provisionUpTo(boundaries.length + 1);
@@ -95,7 +95,7 @@ async function killEverywhere(
   const rounds: Round[] = [];
   for (const [place, boundary] of boundaries.entries()) {
     const id = FIRST_ID + place + 1;
-    const { finished, statements } = await gallows.run(scratch, provisionQuietly(id), boundary);
+    const { finished, statements } = await provisionQuietly(lane, scratch, id, boundary);
     t.is(finished.signal, 'SIGKILL', finished.stderr);
     const same = undisturbed.statements.slice(0, boundary.index + 1);
     t.deepEqual(statements.map(withoutId), same.map(withoutId));
@@ -124,15 +124,15 @@ async function provisionAgain(t: ExecutionContext, open: Access, round: Round): 
   t.true(verifies(open, guid, theLiveRow(t, round, await hostSessions(open, round.id))), where(round));
 }
 
-function exercise(gallows: Gallows, isTelling: IsTelling): void {
-  const { name } = gallows.lane;
+function exercise(lane: Lane, isTelling: IsTelling): void {
+  const { name } = lane;
 
   test.serial(`${name}: a killed rotation leaves the old GUID or the delivered one`, async (t) => {
     t.timeout(600_000);
-    const scratch = await gallows.lane.ready(t);
-    const { rounds, commit } = await killEverywhere(t, gallows, isTelling, scratch, true);
+    const scratch = await lane.ready(t);
+    const { rounds, commit } = await killEverywhere(t, lane, isTelling, scratch, true);
     await access(scratch, async (open) => {
-      await waitForBackends(open);
+      await waitForDeadClients(open.database);
       for (const round of rounds) {
         const delivered = round.finished.stdout.trim();
         const row = theLiveRow(t, round, await hostSessions(open, round.id));
@@ -147,10 +147,10 @@ function exercise(gallows: Gallows, isTelling: IsTelling): void {
 
   test.serial(`${name}: a killed first provisioning leaves none or the delivered one`, async (t) => {
     t.timeout(600_000);
-    const scratch = await gallows.lane.ready(t);
-    const { rounds, commit } = await killEverywhere(t, gallows, isTelling, scratch, false);
+    const scratch = await lane.ready(t);
+    const { rounds, commit } = await killEverywhere(t, lane, isTelling, scratch, false);
     await access(scratch, async (open) => {
-      await waitForBackends(open);
+      await waitForDeadClients(open.database);
       for (const round of rounds) {
         const delivered = round.finished.stdout.trim();
         const rows = await hostSessions(open, round.id);
@@ -175,15 +175,15 @@ function exercise(gallows: Gallows, isTelling: IsTelling): void {
 // --- cut off at COMMIT -------------------------------------------------------------------------------------
 
 /** A rotation of session 15 during which the network fails: what it told, and what stands afterwards. */
-async function rotateCutOff(t: ExecutionContext, hooksOf: Parameters<typeof runThroughProxy>[2]) {
+async function rotateCutOff(t: ExecutionContext, hooksOf: Parameters<typeof runThroughProxy>[3]) {
   const scratch = await postgresLane.ready(t);
   const { guid: earlier } = await access(scratch, (open) => provisionHere(open, { ksessionsId: 15 }));
-  const { finished, statements } = await runThroughProxy(scratch, ['provision', '15', '--json'], hooksOf);
+  const { finished, statements } = await runThroughProxy(scratch, 'provision', ['15', '--json'], hooksOf);
   const [receipt = {}, ...rest] = jsonLines(finished);
   t.like(receipt, { status: 'rotated', ksessionsId: 15 });
   const delivered = String(receipt['hostGuid']);
   const [row, ...others] = await access(scratch, async (open) => {
-    await waitForBackends(open);
+    await waitForDeadClients(open.database);
     const rows = await hostSessions(open, 15);
     return rows.map((one) => ({
       chain: one.chain,
@@ -265,7 +265,7 @@ function exerciseCutOff(): void {
     test.serial(`postgres: a connection lost ${place} is UNREACHABLE, without SQL`, async (t) => {
       const scratch = await postgresLane.ready(t);
       const hooks = { onStatement: atFirst(isPlace, 'cut') };
-      const { finished } = await runThroughProxy(scratch, ['provision', '15', '--json'], () => hooks);
+      const { finished } = await runThroughProxy(scratch, 'provision', ['15', '--json'], () => hooks);
       const error = jsonLines(finished).at(-1);
       t.like(error, { status: 'error', code: 'UNREACHABLE', exit: 2 });
       t.notRegex(finished.stderr, /COMMIT;|ROLLBACK|select/i);
@@ -274,10 +274,10 @@ function exerciseCutOff(): void {
   }
 }
 
-exercise(embeddedGallows, TELLING.embedded);
+exercise(pgliteLane, TELLING.embedded);
 if (postgresUrl === undefined) {
   test.skip('PostgreSQL lane: skipped, TEST_POSTGRES_URL is not set', () => undefined);
 } else {
-  exercise(serverGallows, TELLING.server);
+  exercise(postgresLane, TELLING.server);
   exerciseCutOff();
 }
