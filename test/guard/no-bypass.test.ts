@@ -5,7 +5,7 @@ import { requireTarget } from '../../lib/access';
 import { PACKAGE_ROOT, readSettings } from '../../lib/config/settings';
 import { ToolkitError } from '../../lib/errors';
 import { pgliteLane, retarget, type Scratch } from '../helpers/lanes';
-import { run, runHere, type Finished } from '../helpers/script';
+import { run, runHere } from '../helpers/script';
 
 /** What people try in order to get past a guard. */
 const VALUES = ['1', 'true', '0', 'false', 'yes', 'development', 'KSESSIONS_DEV', 'I know what I am doing'];
@@ -75,56 +75,70 @@ for (const engine of ['postgres', 'mssql']) {
   });
 }
 
-/** Every option of a command, as its own help names them. */
-async function optionsOf(script: string, scratch: Scratch): Promise<string[]> {
-  const { stdout } = await runHere(scratch, script, ['--help']);
-  return [...stdout.matchAll(/^ +--([a-z-]+)/gm)].map(([, name]) => name ?? '');
-}
+/** What each script is run with; a new script without an entry fails the test below. */
+const VERBS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  consolidate: [[]],
+  enrol: [['--target', 'scratch']],
+  migrate: [['latest'], ['status'], ['plan'], ['rollback']],
+  provision: [['15']],
+};
+
+const SCRIPTS = readdirSync(join(PACKAGE_ROOT, 'scripts'))
+  .filter((file) => file.endsWith('.mjs'))
+  .map((file) => file.replace('.mjs', ''));
+
+test('every script has words for this test', (t) => {
+  t.deepEqual(Object.keys(VERBS).sort(), SCRIPTS.sort());
+});
 
 const ENDED_EARLIER = new Set(['help', 'version', 'target']);
 const INVENTED = ['--force', '--yes', '-y', '--production', '--skip-guard', '--no-guard', '--env=development'];
 
-const BASE = { provision: ['15'], migrate: [], enrol: ['--target', 'scratch'] } as const;
+/** Every option of a command with a value, as its own help names them. */
+async function optionsOf(script: string, scratch: Scratch): Promise<string[][]> {
+  const { stdout } = await runHere(scratch, script, ['--help']);
+  const options = [...stdout.matchAll(/^ +--([a-z-]+) [^[]*\[(\w+)\](?: \[choices: "([^"]+)")?/gm)];
+  return options
+    .filter(([, name = '']) => !ENDED_EARLIER.has(name))
+    .map(([, name = '', type, choice]) => withValue(name, type === 'string', choice, scratch.folder));
+}
 
-/** Options that one verb of migrate takes and the others refuse as USAGE. */
-const OF_VERB: Readonly<Record<string, readonly string[]>> = {
-  'allow-late': ['latest', '--allow-late'],
-  rehearse: ['plan', '--rehearse'],
-  to: ['rollback', '--to', '0'],
-};
+function withValue(name: string, takesOne: boolean, choice: string | undefined, folder: string): string[] {
+  if (!takesOne) return [name === 'color' ? '--no-color' : `--${name}`];
+  const values: Record<string, string> = { wait: '1', expires: '1d', link: '1=15', out: join(folder, 'out.txt') };
+  return [`--${name}`, values[name] ?? choice ?? 'KSESSIONS_DEV is meant'];
+}
 
-for (const script of ['provision', 'migrate', 'enrol'] as const) {
+for (const script of SCRIPTS) {
   test.serial(`no option of ${script} turns a refusal into a pass`, async (t) => {
     const forbidden = retarget(await pgliteLane.empty(t), FORBIDDEN);
-    const base = BASE[script];
-    const options = (await optionsOf(script, forbidden)).filter((name) => !ENDED_EARLIER.has(name) && !(name in OF_VERB));
+    const options = await optionsOf(script, forbidden);
     t.true(options.length >= 6, options.join());
-    // All at once, and each alone: there may be one that only works without the others.
-    const each = options.map((option) => withValue(option, forbidden.folder));
-    const refused = (words: readonly string[], { code, stderr }: Finished) => {
-      t.is(code, 3, `${words.join(' ')}\n${stderr}`);
-      t.regex(stderr, /^GUARD_PROTECTED: /m);
-    };
-    for (const words of [each.flat(), ...each]) {
-      refused(words, await runHere(forbidden, script, [...base, ...words], { SCRATCH_USER: 'x' }));
+    // Each alone too: there may be one that only works without the others.
+    for (const words of [options.flat(), ...options]) {
+      const codes: string[] = [];
+      for (const verb of VERBS[script] ?? []) {
+        const { code, stderr } = await runHere(forbidden, script, [...verb, ...words], { SCRATCH_USER: 'x' });
+        codes.push(`${/^\w+(?=: )/m.exec(stderr)?.[0]} ${code}`);
+      }
+      t.deepEqual(codes.filter((told) => !['GUARD_PROTECTED 3', 'USAGE 2'].includes(told)), [], words.join(' '));
+      // An option may belong to one verb only; a single one belongs to some.
+      if (options.includes(words)) t.true(codes.includes('GUARD_PROTECTED 3'), words.join(' '));
     }
-    for (const words of Object.values(OF_VERB).filter(() => script === 'migrate')) {
-      refused(words, await runHere(forbidden, script, words, { SCRATCH_USER: 'x' }));
-    }
-    refused(each.flat(), await run(forbidden, script, [...base, ...each.flat()], { SCRATCH_USER: 'x' }));
     for (const option of INVENTED) {
-      const result = await runHere(forbidden, script, [...base, option]);
+      const result = await runHere(forbidden, script, [...(VERBS[script]?.[0] ?? []), option]);
       t.is(result.code, 2, option);
       t.regex(result.stderr, /^USAGE: /m);
     }
   });
 }
 
-function withValue(option: string, folder: string): string[] {
-  const values: Record<string, string> = {
-    'created-by': 'KSESSIONS', reason: 'KSESSIONS_DEV is meant', wait: '1', expires: '1d', 'if-exists': 'rotate',
-    out: join(folder, 'out.txt'), confirm: 'KSESSIONS',
-  };
-  const value = values[option];
-  return value === undefined ? [`--${option === 'color' ? 'no-color' : option}`] : [`--${option}`, value];
-}
+test.serial('the process itself ends with 3 when the guard refuses', async (t) => {
+  const forbidden = retarget(await pgliteLane.empty(t), FORBIDDEN);
+  for (const [script, [verb = []] = []] of Object.entries(VERBS)) {
+    const { code, stdout, stderr } = await run(forbidden, script, verb, { SCRATCH_USER: 'x' });
+    t.is(code, 3, stderr);
+    t.regex(stderr, /^GUARD_PROTECTED: .+\n {2}.+\n {2}.+\n$/m);
+    t.is(stdout, '');
+  }
+});

@@ -66,8 +66,9 @@ export function writeTargets(folder: string, entry: object, env: NodeJS.ProcessE
   return { env: all, settings: readSettings(all), folder };
 }
 
+/** Waits long: a loaded machine is no failure. */
 function accessRequest(settings: Settings) {
-  return { settings, waitMs: 30_000, actor: ACTOR, onOpen: () => undefined, onNotice: () => undefined };
+  return { settings, waitMs: 120_000, actor: ACTOR, onOpen: () => undefined, onNotice: () => undefined };
 }
 
 /** Opens a scratch target through the toolkit's own path. */
