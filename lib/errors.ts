@@ -129,6 +129,29 @@ export const faults = {
       'Give a time in the future: an ISO 8601 date (2027-01-31, 2027-01-31T18:00Z) or a duration (90d, 12h, P3M).',
     ),
 
+  badDatabaseName: (name: string) =>
+    make(
+      'USAGE',
+      `${JSON.stringify(name)} cannot be used as the name of a database.`,
+      'It goes into scripts that others run, so only letters, digits and _ . - are taken.',
+      'Give --database the name as the server knows it, for example KSESSIONS. Nothing was written.',
+    ),
+  handoffExists: (folder: string) =>
+    make(
+      'USAGE',
+      `The folder ${folder} is not empty.`,
+      'A bundle is written whole, and nothing is ever overwritten.',
+      'Give --out a new folder. Nothing was written.',
+    ),
+  handoffNotWritten: (folder: string, cause: unknown) =>
+    make(
+      'CONFIG',
+      `The bundle cannot be written to ${folder}.`,
+      `The system says ${systemCode(cause)}.`,
+      'Give --out a folder that can be written to; what is in it now is not a whole bundle.',
+      { cause },
+    ),
+
   // --- configuration ---------------------------------------------------------------------------------------
   emptyVariable: (name: string) =>
     make('CONFIG', `The variable ${name} is set to nothing.`, 'An empty value is no choice.', `Set or unset ${name}.`),

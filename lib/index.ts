@@ -6,6 +6,7 @@ export { askText, confirm, isTerminal } from './cli/confirm';
 export { forEachId, openOutput } from './cli/output';
 export * as render from './cli/render';
 export * as renderMigrations from './cli/render-migrations';
+export * as renderRepair from './cli/render-repair';
 export { actorOf, parseExpiry, parseIds, parseLink, parseSeconds, parseText } from './cli/words';
 export { readSettings, type Settings } from './config/settings';
 export { explain, findHarm, withDatabase, withTransaction } from './engines/database';
@@ -24,5 +25,6 @@ export {
   type Receipt,
 } from './hosts/provision';
 export { enrol, readMarker, requirePermit } from './migrations/enrol';
+export { composeHandoff, writeHandoff } from './migrations/handoff';
 export { firstRefusal, migrationStatus, previewLatest } from './migrations/preview';
 export { migrateLatest, pendingMigrations, rehearse, rollback } from './migrations/run';

@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 
 const toolkit = createRequire(import.meta.url)('../lib/register.cjs');
-const { actorOf, faults, parseLink, parseText, render } = toolkit;
+const { actorOf, faults, parseLink, parseText, render, renderRepair } = toolkit;
 
 await toolkit.runCommand({
   script: 'consolidate.mjs',
@@ -46,11 +46,11 @@ function toRequest(words) {
 async function mend(run, { database, permit, keys }, request) {
   const { json, text } = printers(run);
   const summary = await toolkit.consolidate(database, permit, keys, request, async (step, done) => {
-    await json(() => render.stepJson(database, step, done));
-    await text(() => render.stepText(database, step, done));
+    await json(() => renderRepair.stepJson(database, step, done));
+    await text(() => renderRepair.stepText(database, step, done));
   });
-  await json(() => render.summaryJson(database, summary));
-  await text(() => render.summaryText(summary));
+  await json(() => renderRepair.summaryJson(database, summary));
+  await text(() => renderRepair.summaryText(summary));
   const { findings, isApplied, repairs } = summary;
   if (findings + (isApplied ? 0 : repairs) > 0) throw faults.toDecide(isApplied ? 0 : repairs, findings);
 }
@@ -58,8 +58,8 @@ async function mend(run, { database, permit, keys }, request) {
 async function setLink(run, { database, permit, keys }, request) {
   const { json, text } = printers(run);
   const { plan, done } = await toolkit.link(database, permit, keys, request);
-  await json(() => render.linkJson(database, plan, done));
-  await text(() => render.linkText(plan, done));
+  await json(() => renderRepair.linkJson(database, plan, done));
+  await text(() => renderRepair.linkText(plan, done));
 }
 
 function printers({ words, print }) {

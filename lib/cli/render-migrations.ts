@@ -1,6 +1,7 @@
 /** Migrations as people and programs read them. */
 import type { Database } from '../engines/database';
 import type { AppliedStep, Obstacles } from '../migrations/apply';
+import { sha256, type HandoffFile } from '../migrations/handoff';
 import { faultOf } from '../migrations/plan';
 import { sentenceOf } from '../migrations/preflight';
 import type { PreviewStep, Status } from '../migrations/preview';
@@ -98,4 +99,18 @@ export function rehearsalText(steps: readonly AppliedStep[]): string {
       `would apply  ${name}  (${durationMs} ms; makes ${say(made.length, 'object')}, finds ${found.length})\n`,
   );
   return `${lines.join('')}Rehearsed and rolled back: nothing was changed.\n`;
+}
+
+/** What was written for an administrator. */
+export function handoffJson(folder: string, database: string, files: readonly HandoffFile[]): object {
+  const written = files.map(({ name, text }) => ({ name, sha256: sha256(text) }));
+  return { schema: SCHEMA, status: 'handed-off', database, out: folder, files: written };
+}
+
+export function handoffText(folder: string, database: string, files: readonly HandoffFile[]): string {
+  return (
+    files.map(({ name, text }) => `${sha256(text)}  ${name}\n`).join('') +
+    `Written to ${plain(folder)}, for database ${database} and no other. Nothing was connected to or run.\n` +
+    'An administrator compares the sums above, then runs preflight.sql, migrate.sql and verify.sql with sqlcmd.\n'
+  );
 }

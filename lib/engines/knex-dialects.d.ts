@@ -2,11 +2,16 @@
 // here is what our subclasses touch.
 declare module 'knex/lib/dialects/postgres/index.js' {
   import type { Knex } from 'knex';
-  const PostgresClient: typeof Knex.Client;
-  export default PostgresClient;
+  import type { Client } from 'pg';
+
+  class PostgresDialect extends Knex.Client {
+    _query(connection: Client, query: unknown): Promise<unknown>;
+  }
+  export default PostgresDialect;
 }
 
 declare module 'knex/lib/dialects/mssql/index.js' {
+  import type { Writable } from 'node:stream';
   import type { Knex } from 'knex';
   import type * as tedious from 'tedious';
 
@@ -39,7 +44,7 @@ declare module 'knex/lib/dialects/mssql/index.js' {
     transaction(container: unknown, config: unknown, outerTx: unknown): Knex.Transaction;
     wrapIdentifierImpl(name: string): string;
     _query(connection: tedious.Connection, query: Query): Promise<Query>;
-    _stream(connection: tedious.Connection, query: Query, stream: NodeJS.WritableStream): Promise<void>;
+    _stream(connection: tedious.Connection, query: Query, stream: Writable): Promise<void>;
   }
   export default MssqlDialect;
 }
@@ -51,6 +56,7 @@ declare module 'knex/lib/dialects/mssql/transaction.js' {
   class MssqlTransaction {
     constructor(client: Knex.Client, container: unknown, config: unknown, outerTx: unknown);
     readonly doNotRejectOnRollback: boolean;
+    readonly isolationLevel?: string;
     _completed: boolean;
     _resolver(value?: unknown): void;
     _rejecter(error: unknown): void;

@@ -4,12 +4,15 @@
  * further statement, and a connection that could not be rolled back is never used again.
  */
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { Knex } from 'knex';
 import type Dialect from 'knex/lib/dialects/mssql/index.js';
 import type { Cell, Query } from 'knex/lib/dialects/mssql/index.js';
 import type Transaction from 'knex/lib/dialects/mssql/transaction.js';
 import type * as tedious from 'tedious';
 import type { Connection, ConnectionConfiguration, Request } from 'tedious';
+import { bounded } from './bound';
 
 const load = createRequire(__filename);
 
@@ -31,9 +34,36 @@ function inTurn<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
   return turn;
 }
 
+type Done = (error?: Error | null) => void;
+
+/** What the driver knows and its types leave out. */
+interface Inside {
+  /** It follows the server's own word on it: ENVCHANGE tokens. */
+  readonly inTransaction: boolean;
+  readonly socket?: Socket;
+  readonly config: { readonly options: Record<'connectTimeout' | 'requestTimeout' | 'cancelTimeout', number> & { encrypt: boolean } };
+  readonly messageIo: { readonly tlsNegotiationComplete: boolean };
+  /** Sends user and password; called once for every server that is dialled, a redirection included. */
+  sendLogin7Packet(): void;
+}
+
+const inside = (connection: Connection) => connection as unknown as Inside;
+
 /** A driver's callback as a promise. */
-function called(start: (done: (error?: Error | null) => void) => void): Promise<void> {
+function called(start: (done: Done) => void): Promise<void> {
   return new Promise((resolve, reject) => start((error) => (error ? reject(error) : resolve())));
+}
+
+/** The driver's time-outs end with the first packet of an answer; this one stands behind them. @param limitMs 0 for none */
+function answered(connection: Connection, limitMs: number, start: (done: Done) => void, isAlive?: () => boolean): Promise<void> {
+  const { cancelTimeout } = inside(connection).config.options;
+  const boundMs = limitMs === 0 ? 0 : limitMs + 2 * cancelTimeout;
+  return bounded(boundMs, () => called(start), () => connection.close(), isAlive);
+}
+
+/** A request of the transaction manager. */
+function managed(connection: Connection, start: (done: Done) => void): Promise<void> {
+  return answered(connection, inside(connection).config.options.requestTimeout, start);
 }
 
 /** The pool asks this before it hands a connection out. */
@@ -93,11 +123,17 @@ export function mssqlClient(configure?: () => ConnectionConfiguration): typeof K
       return query;
     }
 
-    override async _stream(connection: Connection, query: Query, stream: NodeJS.WritableStream): Promise<void> {
-      await send(this, connection, query, (row, request) => {
-        if (stream.write(toObject(row) as unknown as string)) return;
+    override async _stream(connection: Connection, query: Query, stream: Writable): Promise<void> {
+      const onRow = (row: Cell[], request: Request) => {
+        if (stream.write(toObject(row))) return;
         request.pause();
         stream.once('drain', () => request.resume());
+      };
+      // Whoever leaves early gives the connection back, and must not leave a paused answer in it.
+      const onRequest = (request: Request) => void stream.once('close', () => request.cancel());
+      await send(this, connection, query, onRow, onRequest).catch((error: Error) => {
+        stream.destroy(error);
+        throw error;
       });
       stream.end();
     }
@@ -117,42 +153,58 @@ export function mssqlClient(configure?: () => ConnectionConfiguration): typeof K
 function send(
   client: Dialect,
   connection: Connection,
-  { sql, bindings = [] }: Query,
+  query: Query,
   onRow: (row: Cell[], request: Request) => void,
+  onRequest: (request: Request) => void = () => undefined,
 ): Promise<void> {
-  const { Request } = client._driver();
-  const dispatch = (done: (error?: Error | null) => void) => {
-    const request = new Request(sql, done);
-    bindings.forEach((binding, place) => {
-      const [value, type] = client._typeForBinding(binding);
-      request.addParameter(`p${place}`, type, value);
-    });
-    const limit = limits.get(client);
-    if (limit !== undefined) request.setTimeout(limit);
-    request.on('row', (row: Cell[]) => onRow(row, request));
-    // Without parameters as a plain batch: SET options last only then, and some DDL must stand alone in its batch.
-    if (bindings.length === 0) connection.execSqlBatch(request);
-    else connection.execSql(request);
-  };
   return inTurn(connection, async () => {
     if (client.transacting === true) assertOpen(connection);
-    await called(dispatch).catch((error: unknown) => {
+    const limitMs = limits.get(client) ?? inside(connection).config.options.requestTimeout;
+    await execute(connection, limitMs, (done) => {
+      const request = toRequest(client, query, done);
+      request.on('row', (row: Cell[]) => onRow(row, request));
+      onRequest(request);
+      return request;
+    }).catch((error: unknown) => {
       if (client.transacting === true) failed.add(connection);
       throw error;
     });
   });
 }
 
-/** With XACT_ABORT an error ends the transaction on the server; what is sent then commits by itself. */
-function assertOpen(connection: Connection): void {
-  if (failed.has(connection) || !isInTransaction(connection)) {
-    throw new TransactionOver('The transaction met an error and is over; nothing more is sent in it.');
-  }
+function toRequest(client: Dialect, { sql, bindings = [] }: Query, done: Done): Request {
+  const request = new (client._driver().Request)(sql, done);
+  bindings.forEach((binding, place) => {
+    const [value, type] = client._typeForBinding(binding);
+    request.addParameter(`p${place}`, type, value);
+  });
+  return request;
 }
 
-/** The driver follows the server's own word on it (ENVCHANGE tokens); its types leave the field out. */
-function isInTransaction(connection: Connection): boolean {
-  return (connection as unknown as { inTransaction: boolean }).inTransaction;
+/** @param limitMs 0 for none */
+function execute(connection: Connection, limitMs: number, make: (done: Done) => Request): Promise<void> {
+  let request: Request | undefined;
+  let isProgress = false;
+  const dispatch = (done: Done) => {
+    request = make(done);
+    request.setTimeout(limitMs);
+    request.on('row', () => (isProgress = true));
+    // Without parameters as a plain batch: SET options last only then, and some DDL must stand alone in its batch.
+    if (request.parameters.length === 0) connection.execSqlBatch(request);
+    else connection.execSql(request);
+  };
+  return answered(connection, limitMs, dispatch, () => {
+    const isAlive = isProgress || request?.paused === true;
+    isProgress = false;
+    return isAlive;
+  });
+}
+
+/** With XACT_ABORT an error ends the transaction on the server; what is sent then commits by itself. */
+function assertOpen(connection: Connection): void {
+  if (failed.has(connection) || !inside(connection).inTransaction) {
+    throw new TransactionOver('The transaction met an error and is over; nothing more is sent in it.');
+  }
 }
 
 /** OUTPUT columns by place: servers disagree about the case of their names. */
@@ -170,16 +222,19 @@ function transactionOf() {
 
   return class SafeTransaction extends Stock {
     override begin(connection: Connection): Promise<void> {
+      if (this.isolationLevel !== undefined) {
+        return Promise.reject(new TypeError('There is one isolation level, that of the connection.'));
+      }
       return inTurn(connection, async () => {
         failed.delete(connection);
-        await called((done) => connection.beginTransaction(done));
+        await managed(connection, (done) => connection.beginTransaction(done));
       });
     }
 
     override commit(connection: Connection, value?: unknown): Promise<void> {
       const commit = async () => {
         assertOpen(connection);
-        await called((done) => connection.commitTransaction(done));
+        await managed(connection, (done) => connection.commitTransaction(done));
         this._completed = true;
       };
       return inTurn(connection, commit).then(
@@ -205,25 +260,44 @@ function transactionOf() {
 /** Rolls back; a connection where that fails is not used again, and the server ends its transaction with it. */
 async function undo(connection: Connection): Promise<void> {
   failed.delete(connection);
-  if (!isInTransaction(connection)) return;
-  await called((done) => connection.rollbackTransaction(done)).catch((error: unknown) => dispose(connection, error));
+  if (!inside(connection).inTransaction) return;
+  await managed(connection, (done) => connection.rollbackTransaction(done)).catch((error: unknown) => dispose(connection, error));
 }
 
-/** Connects; from then on the pool knows when the connection is lost. */
-export function connect(connection: Connection): Promise<Connection> {
-  return new Promise((resolve, reject) => {
-    let refusal: number | undefined;
-    const onRefusal = ({ number }: { number: number }) => void (refusal ??= number);
-    connection.on('errorMessage', onRefusal);
-    connection.on('error', (error) => dispose(connection, error));
-    connection.once('end', () => dispose(connection, 'The connection is closed.'));
-    connection.connect((error) => {
-      connection.off('errorMessage', onRefusal);
-      if (error === undefined) return resolve(Object.assign(connection, { connected: true }));
-      // The driver keeps the server's sentence and drops its number.
-      reject(Object.assign(error, refusal === undefined ? {} : { number: refusal }));
-    });
+/**
+ * Connects; from then on the pool knows when the connection is lost.
+ * @throws the driver's error, with `stage` and, where the server refused, its `number`
+ */
+export async function connect(connection: Connection): Promise<Connection> {
+  let refusal: number | undefined;
+  const onRefusal = ({ number }: { number: number }) => void (refusal ??= number);
+  connection.on('errorMessage', onRefusal);
+  connection.on('error', (error) => dispose(connection, error));
+  connection.once('end', () => dispose(connection, 'The connection is closed.'));
+  insistOnTls(connection);
+  const { connectTimeout } = inside(connection).config.options;
+  await answered(connection, connectTimeout, (done) => connection.connect(done)).catch((error: Error) => {
+    // Once the server has answered at all, what is left is the login. The driver drops the number of its refusal.
+    const stage = (inside(connection).socket?.bytesRead ?? 0) > 0 ? 'logging in' : 'connecting';
+    throw Object.assign(error, { stage }, refusal === undefined ? {} : { number: refusal });
   });
+  connection.off('errorMessage', onRefusal);
+  return Object.assign(connection, { connected: true });
+}
+
+/**
+ * Where a server says that it has no TLS, the driver goes on without: whoever stands between could say so in the
+ * server's place and read the password.
+ */
+function insistOnTls(connection: Connection): void {
+  const inner = inside(connection);
+  const sendLogin = inner.sendLogin7Packet.bind(connection);
+  inner.sendLogin7Packet = () => {
+    if (inner.config.options.encrypt && !inner.messageIo.tlsNegotiationComplete) {
+      throw Object.assign(new Error('The server offers no TLS.'), { code: 'EENCRYPT' });
+    }
+    sendLogin();
+  };
 }
 
 /** Closes a raw connection; one that is closed already never says `end` again, and Knex would wait for it. */
@@ -245,13 +319,7 @@ export function close(connection: Connection): Promise<void> {
 export async function askRaw(connection: Connection, sql: string, timeoutMs: number): Promise<Record<string, unknown>[]> {
   const { Request } = load('tedious') as typeof tedious;
   const rows: Record<string, unknown>[] = [];
-  await inTurn(connection, () =>
-    called((done) => {
-      const request = new Request(sql, done);
-      request.setTimeout(timeoutMs);
-      request.on('row', (row: Cell[]) => rows.push(toObject(row)));
-      connection.execSqlBatch(request);
-    }),
-  );
+  const make = (done: Done) => new Request(sql, done).on('row', (row: Cell[]) => rows.push(toObject(row)));
+  await inTurn(connection, () => execute(connection, timeoutMs, make));
   return rows;
 }

@@ -57,8 +57,7 @@ export const mssql: Engine = {
     const question = `SELECT CAST(CASE WHEN DB_ID(${literal(target[dial.role].database)}) = DB_ID() THEN 1 ELSE 0 END AS bit)
       AS [isExpected], ${IDENTITY};`;
     const [row] = await askRaw(connection, `${question} SET LOCK_TIMEOUT ${dial.waitMs};`, CONNECT_TIMEOUT_MS);
-    if (row === undefined) throw faults.noIdentity();
-    return { ...toIdentity(row), isExpected: flagOf(row, 'isExpected') };
+    return { ...toIdentity(row), isExpected: row !== undefined && flagOf(row, 'isExpected') };
   },
 
   disconnect: (raw) => close(raw as Connection),
@@ -70,8 +69,8 @@ export const mssql: Engine = {
     limitStatements(trx, REQUEST_TIMEOUT_MS + (lock?.waitMs ?? 0));
     const rows = await trx.raw<Row[]>(headOf(expected, lock).replaceAll('?', '\\?'));
     const [row] = rows;
-    if (row === undefined) throw faults.noIdentity();
-    return { identity: toIdentity(row), now: new Date(textOf(row, 'now')) };
+    const identity = toIdentity(row);
+    return { identity, now: new Date(textOf(row ?? {}, 'now')) };
   },
 
   findHarm,
@@ -82,7 +81,7 @@ export const mssql: Engine = {
   },
 
   explain,
-  isVerdict: (error) => numberOf(error) !== undefined,
+  isVerdict,
   mayRetry: (error) => [1205, THROWN.deadlocked].includes(numberOf(error) ?? 0),
 };
 
@@ -133,13 +132,11 @@ function assertOnLoopback(connection: Connection, role: string): void {
   if (!isLoopback(address)) throw faults.plainOffLoopback(role, address);
 }
 
-function toIdentity(row: Row): Identity {
-  return {
-    server: textOf(row, 'server'),
-    serverId: textOf(row, 'serverId'),
-    database: textOf(row, 'database'),
-    databaseId: textOf(row, 'databaseId'),
-  };
+/** @throws ToolkitError GUARD_IDENTITY when the server left something out: unknown is refused */
+function toIdentity(row: Row | undefined): Identity {
+  const identity = { server: row?.['server'], serverId: row?.['serverId'], database: row?.['database'], databaseId: row?.['databaseId'] };
+  if (Object.values(identity).some((part) => typeof part !== 'string')) throw faults.noIdentity();
+  return identity as Identity;
 }
 
 /**
@@ -148,11 +145,13 @@ function toIdentity(row: Row): Identity {
  * https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql
  */
 function headOf(expected: Identity, lock: Lock | undefined): string {
+  // SQL Server keeps such locks apart by database by itself; Babelfish does not.
+  const resource = `${expected.database}/${lock?.name ?? ''}`;
   const taken =
     lock === undefined
       ? ''
       : `DECLARE @code int;
-EXEC @code = sp_getapplock @Resource = ${literal(lock.name)}, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
+EXEC @code = sp_getapplock @Resource = ${literal(resource)}, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
   @LockTimeout = ${lock.waitMs};
 IF @code = -3 THROW ${THROWN.deadlocked}, N'sp_getapplock: chosen as a deadlock victim.', 1;
 IF @code < 0 THROW ${THROWN.notLocked}, N'sp_getapplock: not granted in time.', 1;
@@ -179,9 +178,8 @@ async function findHarm(ask: Ask, protectedDatabases: readonly string[]): Promis
     protectedDatabases,
   );
   const tables = await ask<{ name: string }>(
-    `SELECT t.name AS [name] FROM sys.tables t
-     WHERE t.schema_id = SCHEMA_ID(N'dbo') AND t.name IN (N'Groups', N'Categories', N'Sessions', N'SessionTranscripts')
-       AND (${mayWrite(`N'dbo.' + QUOTENAME(t.name)`, 'OBJECT')}) ORDER BY t.name`,
+    `SELECT t.name AS [name] FROM (VALUES (N'Groups'), (N'Categories'), (N'Sessions'), (N'SessionTranscripts')) t (name)
+     WHERE ${mayWrite(`N'dbo.' + t.name`, 'OBJECT')} ORDER BY t.name`,
   );
   const [role] = await ask<{ is: number | null }>(`SELECT IS_SRVROLEMEMBER('sysadmin') AS [is]`);
   return [
@@ -206,13 +204,27 @@ function codeOf(error: unknown): string {
 
 type Explain = (where: Where, code: string, error: unknown) => ToolkitError;
 
+/** The database or its server goes away, or is not there for now. */
+const UNAVAILABLE = [924, 927, 942, 945, 3906, 6005, 17142, 17143, 10928, 10929, 40197, 40501, 40613];
+
+/** From this severity on the server ends the connection with its message. */
+const FATAL = 20;
+
+/** A server that goes away while it commits may say so after it has committed. */
+function isVerdict(error: unknown): boolean {
+  const number = numberOf(error);
+  const { class: severity = 0 } = (error ?? {}) as { class?: number };
+  if (number === undefined) return error instanceof TransactionOver;
+  return severity < FATAL && !UNAVAILABLE.includes(number);
+}
+
 /** https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors */
 const NUMBERS: readonly (readonly [readonly number[], Explain])[] = [
   [[18451, 18452, 18456, 18461, 18470, 18486, 18487, 18488], faults.loginRefused],
   [[911, 4060, 4064], faults.noSuchDatabase],
   [[229, 230, 262, 297, 300, 916, 1088, 3701, 4902, 4924, 15151, 15247], faults.notGranted],
   [[207, 208, 2812], faults.missingObject],
-  [[924, 927, 942, 945, 3906, 6005, 17142, 17143, 10928, 10929, 40197, 40501, 40613], faults.unreachable],
+  [UNAVAILABLE, faults.unreachable],
   [[1205, 3960, 3961, THROWN.deadlocked], faults.conflict],
   [[1222, THROWN.notLocked], (where, _code, error) => faults.locked(where, error)],
   [[2601, 2627], duplicate],
@@ -229,7 +241,9 @@ function duplicate(where: Where, code: string, error: unknown): ToolkitError {
   return key === undefined ? faults.conflict(where, code, error) : faults.identityBehind(where, key, error);
 }
 
-export function explain(error: unknown, where: Where): ToolkitError | undefined {
+export function explain(error: unknown, place: Where): ToolkitError | undefined {
+  const { stage = place.stage } = (error ?? {}) as { stage?: string };
+  const where = { ...place, stage };
   const number = numberOf(error);
   if (number !== undefined) {
     const [, known] = NUMBERS.find(([numbers]) => numbers.includes(number)) ?? [];
@@ -244,7 +258,9 @@ const TLS = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
 /** The driver's codes: https://tediousjs.github.io/tedious/api-connection.html */
 function withoutNumber(error: unknown, where: Where): ToolkitError | undefined {
-  const cause = codeOf((error as { cause?: unknown } | null)?.cause);
+  const { cause: reason } = (error ?? {}) as { cause?: unknown };
+  // One for each address that was tried.
+  const cause = codeOf(reason) || codeOf(reason instanceof AggregateError ? reason.errors[0] : undefined);
   switch (codeOf(error)) {
     case 'ETIMEOUT':
       return faults.timedOut(where, 'ETIMEOUT', error);
@@ -254,6 +270,12 @@ function withoutNumber(error: unknown, where: Where): ToolkitError | undefined {
       return faults.tlsFailed(where, 'no TLS on the server', error);
     case 'ESOCKET':
       return TLS.test(cause) ? faults.tlsFailed(where, cause, error) : faults.unreachable(where, cause || 'ESOCKET', error);
+    // Of a connection that is lost at work, the driver gives the socket's own error.
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'ETIMEDOUT':
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
     case 'ECLOSE':
     case 'ECONNCLOSED':
     case 'EINVALIDSTATE':

@@ -7,6 +7,7 @@ import { isLoopback, type ServerTarget } from '../config/targets';
 import { faults, type ToolkitError } from '../errors';
 import type { Answer } from '../guard/guard';
 import type { Identity } from '../guard/marker';
+import { bounded } from './bound';
 import {
   CONNECT_TIMEOUT_MS,
   REQUEST_TIMEOUT_MS,
@@ -49,32 +50,9 @@ export const postgres: Engine = {
   dialect: 'postgres',
   clock: `SELECT ${CLOCK}`,
 
-  connect(dial: Dial): Promise<Knex.Config> {
-    const target = dial.target as ServerTarget;
-    const address = target[dial.role];
-    const { user, password } = dial.login;
-    return Promise.resolve({
-      client: 'pg',
-      // Knex would ask `select version()` before the guard has asked anything.
-      version: '14',
-      connection: {
-        host: address.server,
-        port: address.port,
-        database: address.database,
-        user,
-        // pg falls back to PGPASSWORD and .pgpass when there is none; a function that throws ends that.
-        password: password ?? refusePassword,
-        ssl: tlsOf(target),
-        // None of these is left out: pg would read PGOPTIONS, PGREPLICATION, PGSSLNEGOTIATION, PGCLIENTENCODING.
-        options: '-c client_min_messages=warning',
-        replication: 'false',
-        sslnegotiation: 'postgres',
-        client_encoding: 'UTF8',
-        application_name: 'canvas-host-toolkit',
-        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-        keepAlive: true,
-      },
-    });
+  async connect(dial: Dial): Promise<Knex.Config> {
+    // Knex would ask `select version()` before the guard has asked anything.
+    return { client: await boundedClient(), version: '14', connection: connectionOf(dial) };
   },
 
   async identify(raw: unknown, dial: Dial): Promise<Answer> {
@@ -84,9 +62,7 @@ export const postgres: Engine = {
     return askIdentity(connection, target[dial.role].database);
   },
 
-  async disconnect(raw: unknown): Promise<void> {
-    await (raw as Client).end();
-  },
+  disconnect: (raw) => close(raw as Client),
 
   async allowWrites(raw: unknown): Promise<void> {
     await (raw as Client).query('SET default_transaction_read_only = off');
@@ -100,10 +76,68 @@ export const postgres: Engine = {
   mayRetry: (error) => ['40001', '40P01'].includes(sqlState(error)),
 };
 
+function connectionOf(dial: Dial) {
+  const target = dial.target as ServerTarget;
+  const address = target[dial.role];
+  const { user, password } = dial.login;
+  return {
+    host: address.server,
+    port: address.port,
+    database: address.database,
+    user,
+    // pg falls back to PGPASSWORD and .pgpass when there is none; a function that throws ends that.
+    password: password ?? refusePassword,
+    ssl: tlsOf(target),
+    // None of these is left out: pg would read PGOPTIONS, PGREPLICATION, PGSSLNEGOTIATION, PGCLIENTENCODING.
+    options: '-c client_min_messages=warning',
+    replication: 'false',
+    sslnegotiation: 'postgres',
+    client_encoding: 'UTF8',
+    application_name: 'canvas-host-toolkit',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  };
+}
+
+/** How long statements of one transaction may take, in milliseconds; 0 is without bound. */
+const limits = new WeakMap<object, number>();
+
+/** How much longer than the server's own time-out the bound waits: the server's error says more. */
+const GRACE_MS = 5_000;
+
+/** Knex's PostgreSQL client with a bound on every statement: the server's own time-outs need a server that is there. */
+async function boundedClient(): Promise<typeof Knex.Client> {
+  const { default: PostgresClient } = await import('knex/lib/dialects/postgres/index.js');
+
+  return class BoundedClient extends PostgresClient {
+    override _query(connection: Client, query: unknown): Promise<unknown> {
+      const limitMs = limits.get(this) ?? REQUEST_TIMEOUT_MS;
+      return bounded(limitMs === 0 ? 0 : limitMs + GRACE_MS, () => super._query(connection, query), () => drop(connection));
+    }
+
+    override destroyRawConnection(connection: Client): Promise<void> {
+      return close(connection);
+    }
+  };
+}
+
+/** Says goodbye; a server that does not answer to that keeps no process alive. */
+async function close(connection: Client): Promise<void> {
+  await bounded(GRACE_MS, () => connection.end(), () => drop(connection)).catch(() => undefined);
+}
+
+function drop(connection: Client): void {
+  streamOf(connection).destroy();
+}
+
+/** The types of pg leave it out. */
+function streamOf(connection: Client): Socket {
+  return (connection as unknown as { connection: { stream: Socket } }).connection.stream;
+}
+
 /** A name such as localhost leads where the system says; without TLS it must not lead away. */
 function assertOnLoopback(connection: Client, role: string): void {
-  const { stream } = (connection as unknown as { connection: { stream: Socket } }).connection;
-  const address = stream.remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
+  const address = streamOf(connection).remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
   if (!isLoopback(address)) throw faults.plainOffLoopback(role, address);
 }
 
@@ -145,6 +179,7 @@ const HEAD = `SELECT ${IDENTITY}, current_setting('search_path') AS "path", ${CL
 
 /** One message, one round trip. */
 async function beginWriting(trx: Knex.Transaction, _expected: Identity, lock?: Lock): Promise<Head> {
+  limits.set(trx.client as object, REQUEST_TIMEOUT_MS + (lock?.waitMs ?? 0));
   const taken = lock === undefined ? '' : `${takeLock(trx, lock)}; `;
   const results = await trx.raw<QueryResult<HeadRow>[]>(`SET TRANSACTION READ WRITE; ${taken}${HEAD}`);
   const row = results.at(-1)?.rows[0];
@@ -189,6 +224,7 @@ async function findHarm(ask: Ask, protectedDatabases: readonly string[]): Promis
 }
 
 async function prepareSchemaChange(trx: Knex.Transaction): Promise<void> {
+  limits.set(trx.client as object, 0);
   await trx.raw(`SET LOCAL lock_timeout = ${SCHEMA_LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = 0`);
 }
 
@@ -209,6 +245,7 @@ export function explain(error: unknown, where: Where): ToolkitError | undefined 
   if (UNREACHABLE.has(code)) return faults.unreachable(where, code, error);
   switch (code) {
     case 'ETIMEDOUT':
+    case 'ETIMEOUT':
     case '57014':
       return faults.timedOut(where, code, error);
     case '55P03':
@@ -251,7 +288,8 @@ const TLS = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
 /** What pg says without a code of its own: the exact beginnings of its sentences, not words within them. */
 const SENTENCES = {
-  lost: ['Connection terminated', 'timeout expired', 'Query read timeout', 'Client has encountered a connection error'],
+  late: ['timeout expired', 'Query read timeout'],
+  lost: ['Connection terminated', 'Client has encountered a connection error'],
   tls: ['The server does not support SSL', 'There was an error establishing an SSL connection'],
   login: ['SASL: ', 'The server asks for a password'],
 } as const;
@@ -263,5 +301,6 @@ function withoutCode(error: unknown, where: Where): ToolkitError | undefined {
   const code = sqlState(error);
   if (TLS.test(code) || isOneOf(SENTENCES.tls)) return faults.tlsFailed(where, code || 'no TLS on the server', error);
   if (isOneOf(SENTENCES.login)) return faults.loginRefused(where, 'no usable password', error);
+  if (isOneOf(SENTENCES.late)) return faults.timedOut(where, 'no answer', error);
   return isOneOf(SENTENCES.lost) ? faults.unreachable(where, 'connection lost', error) : undefined;
 }

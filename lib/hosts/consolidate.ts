@@ -350,12 +350,11 @@ export async function link(
 async function readLinkFacts(reader: Reader, canvasSessionId: number, ksessionsId: number | null): Promise<LinkFacts> {
   const [session] = await readCredentials(reader, [canvasSessionId]);
   if (session === undefined) throw faults.canvasSessionNotFound(canvasSessionId);
-  const bearer = bearerOf(session);
   const id = ksessionsId ?? session.ksessionsId;
   return {
     session,
     linked: id === null ? [] : await findLinked(reader, id),
-    isDeclared: bearer !== undefined && (await isDeclaredAlone(reader, bearer.hostSessionId)),
+    isDeclared: await isDeclaredAlone(reader, canvasSessionId),
   };
 }
 

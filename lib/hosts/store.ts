@@ -62,19 +62,17 @@ export interface StoredCredential {
 
 /** @returns the canvas session linked to a KSESSIONS id, and its live host session, or undefined */
 export async function findCanvasState(reader: Reader, ksessionsId: number): Promise<CanvasState | undefined> {
-  const [session] = await reader
-    .from('canvas', SESSIONS)
-    .select('SessionId', 'HostGuid')
-    .where({ KSessionsId: ksessionsId });
-  if (session === undefined) return undefined;
-  const canvasSessionId = idOf(session, 'SessionId');
-  const [live] = await reader
-    .from('canvas', HOST_SESSIONS)
-    .where({ SessionId: canvasSessionId, IsActive: true });
+  const [row] = await reader.ask<Row>(
+    `SELECT h.*, s."SessionId" AS "CanvasSessionId", s."HostGuid" AS "HostGuid" FROM canvas."Sessions" s
+     LEFT JOIN canvas."HostSessions" h ON h."SessionId" = s."SessionId" AND h."IsActive" = ?
+     WHERE s."KSessionsId" = ?`,
+    [true, ksessionsId],
+  );
+  if (row === undefined) return undefined;
   return {
-    canvasSessionId,
-    hashCopy: textOf(session, 'HostGuid'),
-    live: live === undefined ? undefined : toHostSession(live),
+    canvasSessionId: idOf(row, 'CanvasSessionId'),
+    hashCopy: textOf(row, 'HostGuid'),
+    live: row['HostSessionId'] === null ? undefined : toHostSession(row),
   };
 }
 

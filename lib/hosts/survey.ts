@@ -145,18 +145,19 @@ async function readTwoCanvasRows(reader: Reader, ksessionsId: number): Promise<F
   };
 }
 
-/**
- * Canvas sessions that open and are linked to no KSESSIONS session, each with its newest live host session, without
- * those of which somebody has said that they stand for none: that word stands in the trail.
- */
+/** Somebody has said of a canvas session that it stands for no KSESSIONS session: that word stands in the trail. */
+const declaredAlone = (canvasSessionId: string) => `
+  SELECT 1 AS "one" FROM canvas."HostSessions" b JOIN canvas."HostSessionEvents" e ON e."HostSessionId" = b."HostSessionId"
+  WHERE b."SessionId" = ${canvasSessionId} AND e."Action" = 'linked' AND e."KSessionsId" IS NULL`;
+
+/** Canvas sessions that open and are linked to no KSESSIONS session, each with its newest live host session. */
 const OPEN_WITHOUT_LINK = `
   SELECT s."SessionId" AS "id", s."Title" AS "Title", h."HostSessionId" AS "HostSessionId"
   FROM canvas."Sessions" s JOIN canvas."HostSessions" h ON h."SessionId" = s."SessionId"
   WHERE s."SessionId" > ? AND s."KSessionsId" IS NULL AND h."HostSessionId" = (
     SELECT MAX(l."HostSessionId") FROM canvas."HostSessions" l WHERE l."SessionId" = s."SessionId" AND ${isActive('l')}
       AND l."RevokedAt" IS NULL AND (l."ExpiresAt" IS NULL OR l."ExpiresAt" > ?))
-  AND NOT EXISTS (SELECT 1 FROM canvas."HostSessionEvents" e WHERE e."HostSessionId" = h."HostSessionId"
-    AND e."Action" = 'linked' AND e."KSessionsId" IS NULL)`;
+  AND NOT EXISTS (${declaredAlone('s."SessionId"')})`;
 
 /**
  * The id and the title of such a session are no proof: canvas 215 was not KSESSIONS 215 (I-21), and provisioning the
@@ -178,14 +179,9 @@ export async function findLinked(reader: Reader, ksessionsId: number): Promise<n
   return rows.map((row) => idOf(row, 'SessionId'));
 }
 
-/** Has somebody said of a host session that it stands for no KSESSIONS session? */
-export async function isDeclaredAlone(reader: Reader, hostSessionId: number): Promise<boolean> {
-  const rows = await reader
-    .from('canvas', 'HostSessionEvents')
-    .where({ HostSessionId: hostSessionId, Action: 'linked' })
-    .whereNull('KSessionsId')
-    .limit(1);
-  return rows.length > 0;
+/** Has somebody said of a canvas session that it stands for no KSESSIONS session? */
+export async function isDeclaredAlone(reader: Reader, canvasSessionId: number): Promise<boolean> {
+  return (await reader.ask(declaredAlone('?'), [canvasSessionId])).length > 0;
 }
 
 /** A hash that opens a session and belongs to no host session, past or present: no trail could say what ended it. */

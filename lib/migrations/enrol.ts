@@ -50,7 +50,7 @@ async function makeTables(knex: Knex): Promise<void> {
 }
 
 /** One row: the primary key has one possible value. */
-async function createMarkerTable(knex: Knex): Promise<void> {
+export async function createMarkerTable(knex: Knex): Promise<void> {
   const type = typesFor(knex);
   await createTable(knex, MARKER_TABLE, (table) => {
     table.integer('OnlyRow').notNullable().defaultTo(1);

@@ -174,7 +174,8 @@ const COMMON: Readonly<Record<string, Rule>> = {
 const POSTGRES: Readonly<Record<string, Rule>> = {
   ...COMMON,
   ABORT: transactionControl,
-  END: transactionControl,
+  // In a body it ends a block that was not understood.
+  END: (judge) => !judge.piece.isInBody && transactionControl(judge),
   PREPARE: transactionControl,
   RELEASE: transactionControl,
   SAVEPOINT: transactionControl,
@@ -316,6 +317,7 @@ function createBodyPostgres(judge: Judge, kind: string | undefined): boolean {
     const as = findWord(cursor.rest, 'AS');
     return as >= 0 && isWord(cursor.rest[as + 1], 'SELECT', 'WITH', 'VALUES');
   }
+  if (findWord(cursor.rest, 'DEFINER') >= 0) judge.add('permissions', 'SECURITY DEFINER');
   const as = findWord(cursor.rest, 'AS');
   const body = cursor.rest[as + 1];
   const language = cursor.rest[findWord(cursor.rest, 'LANGUAGE') + 1];
@@ -473,15 +475,26 @@ function updateRows(judge: Judge): boolean {
   return true;
 }
 
-/** T-SQL may name an alias whose table stands after FROM. */
+/** T-SQL may name an alias whose table stands after FROM or JOIN. */
 function rowsTarget(judge: Judge): string | undefined {
   const { cursor, dialect } = judge;
-  const from = findWord(cursor.rest, 'FROM');
-  const isAlias = dialect === 'mssql' && from > 0 && cursor.rest[1]?.value !== '.';
-  if (!isAlias) return judge.table()?.label;
-  const source = new Cursor(cursor.rest.slice(from + 1));
+  const isAlias = dialect === 'mssql' && cursor.rest[1]?.value !== '.' && findWord(cursor.rest, 'FROM') > 0;
+  const source = isAlias ? sourceOf(cursor.rest, cursor.rest[0]) : undefined;
+  if (source === undefined) return judge.table()?.label;
   cursor.name(dialect);
   return judge.table(source)?.label;
+}
+
+/** Where among its sources a statement gives a table that alias. */
+function sourceOf(tokens: readonly Token[], alias: Token | undefined): Cursor | undefined {
+  for (const { token, at } of topLevel(tokens)) {
+    if (!isWord(token, 'FROM', 'JOIN', 'APPLY') && token.value !== ',') continue;
+    const source = new Cursor(tokens.slice(at + 1));
+    if (source.name('mssql') === undefined) continue;
+    source.take('AS');
+    if (source.rest[0]?.text.toLowerCase() === alias?.text.toLowerCase()) return new Cursor(tokens.slice(at + 1));
+  }
+  return undefined;
 }
 
 /** Words of a condition that ask no column anything. */
@@ -506,7 +519,8 @@ function insertRows(judge: Judge): boolean {
   if (table === undefined) return false;
   const isOverriding = cursor.rest.some((token, at) => isWord(token, 'OVERRIDING') && isWord(cursor.rest[at + 1], 'SYSTEM'));
   if (isOverriding) judge.add('explicit-ids', table.label);
-  return !cursor.isAtEnd;
+  // In T-SQL the SELECT or EXEC that fills it is a piece of its own.
+  return judge.dialect === 'mssql' || !cursor.isAtEnd;
 }
 
 function mergeRows(judge: Judge): boolean {
@@ -630,8 +644,9 @@ function execute(judge: Judge): boolean {
   const group = cursor.group();
   if (group !== undefined) return executeGroup(judge, group);
   if (cursor.peek().startsWith('@') && cursor.peek(1) === '=') cursor.take(cursor.peek(), '=');
-  const name = cursor.name('mssql')?.at(-1)?.toLowerCase();
-  if (name === undefined) return false;
+  const parts = cursor.name('mssql')?.map((part) => part.toLowerCase());
+  if (parts === undefined) return false;
+  const name = parts.length === 2 && parts[0] === 'sys' ? (parts[1] ?? '') : parts.join('.');
   if (name === 'sp_executesql') return executeParameter(judge);
   if (name === 'sp_rename') judge.add('rename', cursor.literal() ?? 'An object');
   else if (!HARMLESS_PROCEDURES.includes(name)) judge.add('unknown-routine', name);

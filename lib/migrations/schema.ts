@@ -174,8 +174,8 @@ async function spellingOf(catalogue: Catalogue): Promise<Spelling> {
 const NAMES = ['table', 'column', 'toTable', 'toColumn'] as const;
 
 function respelled(row: Row, spelling: Spelling): Row {
-  const names = NAMES.filter((name) => typeof row[name] === 'string').map((name) => [name, spelling(textOf(row, name))]);
-  return { ...row, ...Object.fromEntries(names) };
+  const names = NAMES.filter((name) => typeof row[name] === 'string');
+  return { ...row, ...Object.fromEntries(names.map((name): [string, string] => [name, spelling(textOf(row, name))])) };
 }
 
 /** The names of everything in schema canvas: tables, columns, indexes, constraints, triggers, functions. */

@@ -186,7 +186,8 @@ const CATALOGUE_FILTER = {
 /** What a server says that speaks T-SQL and is not SQL Server: it has filtered indexes and keeps no filter in its catalogue. */
 export const IS_BABELFISH = "ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1";
 
-function indexAbsent(dialect: Dialect, shape: IndexShape): string {
+/** A condition: no index of that shape is there. */
+export function indexAbsent(dialect: Dialect, shape: IndexShape): string {
   const { where } = shape;
   const filter = where === undefined ? undefined : CATALOGUE_FILTER[dialect][where.is](where.column);
   if (dialect === 'postgres') {
@@ -229,7 +230,8 @@ export interface ForeignKeyShape {
   readonly references: { readonly table: string; readonly column: string };
 }
 
-function foreignKeyAbsent(dialect: Dialect, shape: ForeignKeyShape): string {
+/** A condition: no foreign key of that shape is there. */
+export function foreignKeyAbsent(dialect: Dialect, shape: ForeignKeyShape): string {
   const { table, column, references } = shape;
   if (dialect === 'postgres') {
     return `NOT EXISTS (

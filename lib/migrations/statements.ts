@@ -267,6 +267,10 @@ function isContinued(current: readonly Token[], token: Token, following: Token |
   if (isWord(head, 'UPDATE') && isWord(token, 'SET')) return findWord(current, 'SET') < 0;
   if (isWord(head, 'CREATE') && isWord(token, 'ALTER')) return isWord(before, 'OR');
   if (isWord(head, 'ALTER') && isWord(current[1], 'DATABASE')) return isWord(token, 'SET');
+  if (isWord(head, 'ALTER') && isWord(current[1], 'INDEX')) return isWord(token, 'DISABLE') && !isWord(following, 'TRIGGER');
+  if (isWord(token, 'IF') && isWord(following, 'EXISTS')) {
+    return (isWord(head, 'DROP') && current.length === 2) || isWord(before, 'COLUMN', 'CONSTRAINT');
+  }
   if (!isWord(head, 'ALTER', 'CREATE') || !isWord(current[1], 'TABLE')) return false;
   if (isWord(token, 'DELETE', 'UPDATE')) return isWord(before, 'ON') && isWord(following, 'CASCADE', 'NO', 'SET');
   if (isWord(token, 'SET') && isWord(before, 'DELETE', 'UPDATE')) return isWord(following, 'NULL', 'DEFAULT');

@@ -80,6 +80,8 @@ function addElement(judge: Judge, table: Table, element: readonly Token[], isChe
   const [head] = element;
   if (head === undefined || isWord(head, 'LIKE', 'EXCLUDE', 'INDEX', 'PERIOD')) return false;
   const isConstraint = isWord(head, ...CONSTRAINT_HEADS) || (judge.dialect === 'mssql' && isWord(head, 'DEFAULT'));
+  const isKnown = ['PRIMARY', 'UNIQUE', 'FOREIGN', 'CHECK', 'DEFAULT'].some((word) => findWord(element, word) >= 0);
+  if (isConstraint && !isKnown) return false;
   judgeNames(judge, element, isConstraint);
   judgeReference(judge, element);
   if (!table.isFilled) return isConstraint || element.length > 1;
@@ -177,6 +179,7 @@ function alterTablePostgres(judge: Judge, table: Table, action: readonly Token[]
       if (!cursor.take('SCHEMA')) return false;
       judge.add('other-schema', `The new place of ${table.label}`);
       return true;
+    case undefined:
     default:
       return false;
   }
@@ -249,6 +252,7 @@ function alterTableMssql(judge: Judge, table: Table): boolean {
     case 'REBUILD':
       judge.add('rewrite-lock', table.label);
       return true;
+    case undefined:
     default:
       return false;
   }

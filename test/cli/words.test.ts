@@ -1,5 +1,5 @@
 import test from 'ava';
-import { actorOf, parseExpiry, parseIds, parseSeconds, parseText } from '../../lib/cli/words';
+import { actorOf, parseExpiry, parseIds, parseLink, parseSeconds, parseText } from '../../lib/cli/words';
 import { ToolkitError } from '../../lib/errors';
 
 const NOW = new Date('2026-01-31T12:00:00.000Z');
@@ -51,4 +51,13 @@ test('a wait is whole seconds, and has an end', (t) => {
   t.is(parseSeconds('--wait', '0', 3600), 0);
   t.is(parseSeconds('--wait', '30', 3600), 30_000);
   for (const text of ['1h', '-1', '1.5', '', '3601', 'Infinity']) t.true(isUsage(() => parseSeconds('--wait', text, 3600)), text);
+});
+
+test('a link is a canvas session id and a KSESSIONS id or none, and nothing else', (t) => {
+  t.deepEqual(parseLink('219=15'), { canvasSessionId: 219, ksessionsId: 15 });
+  t.deepEqual(parseLink('215=none'), { canvasSessionId: 215, ksessionsId: null });
+  for (const text of ['', '219', '219=', '=15', '0=15', '-1=15', '219=0', '219=2147483648', '219=0x0f', '219=NONE', '1e1=15', '219=15=15', ' 219=15']) {
+    const error = t.throws(() => parseLink(text), { instanceOf: ToolkitError }, text);
+    t.is(error.code, 'USAGE', text);
+  }
 });

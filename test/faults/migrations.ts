@@ -14,7 +14,7 @@ import { HISTORY_TABLE, LEDGER_TABLE, isLockRowFree } from '../../lib/migrations
 import { MIGRATION_LOCK, migrateLatest, rollback } from '../../lib/migrations/run';
 import { fingerprint, readSchema } from '../../lib/migrations/schema';
 import { open, type Lane, type Scratch } from '../helpers/lanes';
-import { runAndKill, waitForDeadClients, type Boundary } from '../helpers/gallows';
+import { allGallows, boundariesOf, isBegin, waitForBackends, type Boundary, type Gallows } from '../helpers/gallows';
 import { contents, legacyTarget } from '../helpers/legacy';
 import { start } from '../helpers/script';
 
@@ -25,7 +25,7 @@ type Owner = Parameters<typeof legacyTarget>[0];
 export async function owning<T>(work: (owner: Owner) => Promise<T>): Promise<T> {
   const teardowns: (() => unknown)[] = [];
   try {
-    return await work({ teardown: (one: () => unknown) => void teardowns.push(one) } as unknown as Owner);
+    return await work({ teardown: (one: () => unknown) => void teardowns.push(one) });
   } finally {
     for (const teardown of teardowns.reverse()) await teardown();
   }
@@ -45,17 +45,20 @@ interface Truth {
 }
 
 /** One experiment: a database that somebody adopts, and a verb to be killed in. */
-export class Gallows {
+export class Execution {
   #template: Scratch | undefined;
   #truth: Truth | undefined;
-  /** The statements of an undisturbed run. */
-  statements: readonly string[] = [];
+  readonly #gallows: Gallows;
 
   constructor(
     readonly owner: Owner,
     readonly lane: Lane,
     readonly verb: Verb,
-  ) {}
+  ) {
+    const gallows = allGallows().find((each) => each.lane === lane);
+    if (gallows === undefined) throw new TypeError(`Nothing kills a process of ${lane.name} between two statements.`);
+    this.#gallows = gallows;
+  }
 
   /** A database as the verb finds it. The embedded one is made once and copied: making it takes seconds. */
   async #start(owner: Owner): Promise<Scratch> {
@@ -75,26 +78,23 @@ export class Gallows {
   /** @returns every boundary from the first writing transaction on */
   async boundaries(): Promise<Boundary[]> {
     const scratch = await this.#start(this.owner);
-    const { finished, statements } = await runAndKill(this.lane, scratch, 'migrate', WORDS[this.verb]);
+    const { finished, statements } = await this.#gallows.run(scratch, ['migrate', ...WORDS[this.verb]]);
     if (finished.code !== 0) throw new Error(finished.stderr);
-    this.statements = statements;
     this.#truth = await open(scratch, truthOf);
-    const begin = statements.findIndex((sql) => /^begin\b/i.test(sql));
-    return statements.flatMap((_sql, index) =>
-      index < begin ? [] : [{ moment: 'before' as const, index }, { moment: 'after' as const, index }],
-    );
+    const begin = statements.findIndex(isBegin);
+    return boundariesOf(statements).filter(({ index }) => index >= begin);
   }
 
   /** Kills one run, and lets another finish. @returns what went wrong */
   kill(at: Boundary): Promise<string[]> {
     return owning(async (owner) => {
       const scratch = await this.#start(owner);
-      const { finished } = await runAndKill(this.lane, scratch, 'migrate', WORDS[this.verb], at);
-      const place = `killed ${at.moment} ${this.statements[at.index]?.slice(0, 80)}: `;
+      const { finished } = await this.#gallows.run(scratch, ['migrate', ...WORDS[this.verb]], at);
+      const place = `killed ${at.moment} ${at.sql.slice(0, 80)}: `;
       if (finished.signal !== 'SIGKILL') return [`${place}was not killed (${finished.code}) ${finished.stderr}`];
       const request = { settings: scratch.settings, waitMs: 1000, onOpen: () => undefined, onNotice: () => undefined };
       const wrong = await withOpenTarget(request, async (database) => {
-        await waitForDeadClients(database);
+        await waitForBackends({ database });
         const permit = await requirePermit(database);
         await finish(database, this.verb, permit);
         return this.#violations(database, permit);

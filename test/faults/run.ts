@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { lanes, type Lane } from '../helpers/lanes';
-import { Gallows, owning, race, type Beginning, type Verb } from './migrations';
+import { Execution, owning, race, type Beginning, type Verb } from './migrations';
 
 const { values } = parseArgs({
   options: {
@@ -22,7 +22,7 @@ function tell(title: string, count: number, wrong: readonly string[]): void {
 
 async function killEverywhere(lane: Lane, verb: Verb): Promise<void> {
   await owning(async (owner) => {
-    const gallows = new Gallows(owner, lane, verb);
+    const gallows = new Execution(owner, lane, verb);
     const boundaries = await gallows.boundaries();
     const wrong: string[] = [];
     for (const boundary of boundaries) wrong.push(...(await gallows.kill(boundary)));

@@ -61,7 +61,7 @@ server('postgres: a server that stays silent ends the command, and the message s
   const scratch = await postgresLane.empty(t);
   const result = await run(retarget(scratch, { port: await staySilent(t) }), 'provision', ['15']);
   t.is(result.code, 2, result.stderr);
-  t.regex(result.stderr, /^UNREACHABLE: .+\n {2}the canvas connection of target scratch .+\n/m);
+  t.regex(result.stderr, /^TIMEOUT: .+while connecting.+\n {2}the canvas connection of target scratch .+\n/m);
 });
 
 server('postgres: nothing is asked at all when the configuration refuses', async (t) => {

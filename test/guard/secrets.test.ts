@@ -23,6 +23,7 @@ const WORDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   enrol: [['--target', 'scratch', '--confirm', 'x']],
   migrate: [['status']],
   consolidate: [['--apply']],
+  handoff: [['--database', 'KSESSIONS', '--out', 'handoff']],
 };
 
 const FORMS = [[], ['--json'], ['--verbose'], ['--json', '--verbose']];

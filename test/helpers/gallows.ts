@@ -1,17 +1,29 @@
-/** Runs a script to its end, or kills it with SIGKILL at one of its statements. */
+/**
+ * Runs a script and ends it with SIGKILL at one of its statements: per engine, a way to stand between the two.
+ *
+ * What the database holds after a statement is what it holds before the next, so `npm test` kills where a test says
+ * that it tells most. At both sides of each statement: CANVAS_FAULTS=all npx ava test/hosts/kill.test.ts
+ */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Database } from '../../lib/engines/database';
-import { databaseOf, entryFor, postgresUrl, writeTargets, type Lane, type Scratch } from './lanes';
-import { startProxy, type Proxy } from './postgres-proxy';
+import type { Access } from '../../lib/access';
+import { databaseOf, entryFor, pgliteLane, postgresLane, postgresUrl, writeTargets, type Lane, type Scratch } from './lanes';
+import { startProxy, type Hook, type Proxy } from './postgres-proxy';
 import { start, type Finished } from './script';
 
-/** A place to be killed at: before a statement is sent, or when its answer has come. */
+/** Are all boundaries wanted? */
+export const isEverySide = process.env['CANVAS_FAULTS'] === 'all';
+
+/** A place to be killed at. */
 export interface Boundary {
   readonly moment: 'before' | 'after';
   readonly index: number;
+  readonly sql: string;
 }
+
+/** A script and its words. */
+export type Command = readonly [script: string, ...words: string[]];
 
 export interface Ran {
   readonly finished: Finished;
@@ -19,36 +31,71 @@ export interface Ran {
   readonly statements: readonly string[];
 }
 
+/** A lane with a way to kill a process between two of its statements. */
+export interface Gallows {
+  readonly lane: Lane;
+  /** Runs a command to its end, or until it is killed. */
+  run(scratch: Scratch, command: Command, at?: Boundary): Promise<Ran>;
+}
+
+export const isBegin = (sql: string) => /^begin\b/i.test(sql);
+export const isCommit = (sql: string) => /^commit\b/i.test(sql);
+
+/** Both sides of each statement, from the first to the last. */
+export function boundariesOf(statements: readonly string[]): Boundary[] {
+  return statements.flatMap((sql, index): Boundary[] => [
+    { moment: 'before', index, sql },
+    { moment: 'after', index, sql },
+  ]);
+}
+
 const PRELOAD = join(__dirname, 'kill-at-statement.cjs');
 
-/** @param at where it is killed; undefined lets it run to its end */
-export function runAndKill(lane: Lane, scratch: Scratch, script: string, words: readonly string[], at?: Boundary): Promise<Ran> {
-  return lane.name === 'pglite' ? inProcess(scratch, script, words, at) : throughProxy(scratch, script, words, at);
+export const embeddedGallows: Gallows = {
+  lane: pgliteLane,
+  async run(scratch, [script, ...words], at) {
+    const file = join(scratch.folder, 'statements');
+    rmSync(file, { force: true });
+    const { finished } = start(scratch, script, words, {
+      NODE_OPTIONS: `--require ${JSON.stringify(PRELOAD)}`,
+      STATEMENTS_FILE: file,
+      KILL_AT: at === undefined ? '' : `${at.moment} ${at.index}`,
+    });
+    const result = await finished;
+    const statements = readFileSync(file, 'utf8').trimEnd().split('\n');
+    return { finished: result, statements: statements.map((line) => JSON.parse(line) as string) };
+  },
+};
+
+export const serverGallows: Gallows = {
+  lane: postgresLane,
+  run(scratch, command, at) {
+    const kill = (moment: Boundary['moment']): Hook => {
+      return (index) => (at?.moment === moment && at.index === index ? 'kill' : 'pass');
+    };
+    const hooks = { onStatement: kill('before'), afterAnswer: kill('after') };
+    return runThroughProxy(scratch, command, () => hooks);
+  },
+};
+
+/** Every lane in which a process can be killed here. */
+export function allGallows(): Gallows[] {
+  return postgresUrl === undefined ? [embeddedGallows] : [embeddedGallows, serverGallows];
 }
 
-async function inProcess(scratch: Scratch, script: string, words: readonly string[], at?: Boundary): Promise<Ran> {
-  const file = join(scratch.folder, 'statements');
-  rmSync(file, { force: true });
-  const finished = await start(scratch, script, words, {
-    NODE_OPTIONS: `--require ${JSON.stringify(PRELOAD)}`,
-    STATEMENTS_FILE: file,
-    KILL_AT: at === undefined ? '' : `${at.moment} ${at.index}`,
-  }).finished;
-  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
-  return { finished, statements: lines.map((line) => JSON.parse(line) as string) };
-}
-
-async function throughProxy(scratch: Scratch, script: string, words: readonly string[], at?: Boundary): Promise<Ran> {
+/** Runs a command with a proxy between it and the server. */
+export async function runThroughProxy(
+  scratch: Scratch,
+  [script, ...words]: Command,
+  hooksOf: (proxy: () => Proxy) => { onStatement?: Hook; afterAnswer?: Hook },
+): Promise<Ran> {
   const { hostname, port } = new URL(postgresUrl ?? '');
   let running: ReturnType<typeof start> | undefined;
-  const verdict = (moment: Boundary['moment']) => (index: number) =>
-    at?.moment === moment && at.index === index ? ('kill' as const) : ('pass' as const);
   const proxy: Proxy = await startProxy({
     host: hostname,
     port: Number(port || 5432),
     victim: () => running?.child,
-    onStatement: verdict('before'),
-    afterAnswer: verdict('after'),
+    ...hooksOf(() => proxy),
   });
   try {
     const folder = join(scratch.folder, 'through-proxy');
@@ -62,12 +109,13 @@ async function throughProxy(scratch: Scratch, script: string, words: readonly st
 }
 
 /** A server ends the transaction of a dead client when it notices; only then the truth can be seen. */
-export async function waitForDeadClients({ engine, canvas }: Database): Promise<void> {
-  if (engine.name !== 'postgres') return;
+export async function waitForBackends({ database: { engine, canvas } }: Pick<Access, 'database'>): Promise<void> {
+  if (engine.name === 'pglite') return;
   for (;;) {
     const [row] = await canvas.ask<{ others: string }>(`
       SELECT count(*) AS others FROM pg_catalog.pg_stat_activity
-      WHERE application_name = 'canvas-host-toolkit' AND datname = current_database() AND pid <> pg_backend_pid()`);
+      WHERE application_name = 'canvas-host-toolkit'
+        AND datname = current_database() AND pid <> pg_backend_pid()`);
     if (row?.others === '0') return;
     await sleep(20);
   }

@@ -33,8 +33,10 @@ export interface Lane {
   readonly dialect: Dialect;
   /** A fresh target: enrolled, migrated, with the sample rows; gone when the test ends. */
   ready(t: Owner): Promise<Scratch>;
-  /** A fresh target in which nothing was done yet. */
+  /** A fresh target in which nothing was done yet; the embedded engine has yet to make its database. */
   empty(t: Owner): Promise<Scratch>;
+  /** A fresh target with a database in which nothing was done yet. */
+  bare(t: Owner): Promise<Scratch>;
 }
 
 export const TEST_KEY = 'test-key-0123456789-abcdefghijklmnopqrstuvwxyz';
@@ -49,7 +51,8 @@ function systemEnv(): NodeJS.ProcessEnv {
   return env;
 }
 
-function scratchFolder(t: Owner): string {
+/** A folder that is gone when the test ends. */
+export function scratchFolder(t: Owner): string {
   const folder = mkdtempSync(join(tmpdir(), 'canvas-host-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
@@ -91,23 +94,28 @@ const EMBEDDED = { engine: 'pglite', environment: 'test', path: 'embedded' };
 export const pgliteLane: Lane = {
   name: 'pglite',
   dialect: 'postgres',
-  async ready(t) {
-    const folder = scratchFolder(t);
-    cpSync(await template(), join(folder, 'embedded'), { recursive: true });
-    return writeTargets(folder, EMBEDDED);
-  },
+  ready: (t) => copyOf(t, 'ready', (scratch) => access(scratch, () => Promise.resolve())),
+  bare: (t) => copyOf(t, 'bare', (scratch) => open(scratch, () => Promise.resolve())),
   empty: (t) => Promise.resolve(writeTargets(scratchFolder(t), EMBEDDED)),
 };
 
-/** Making a database takes seconds, copying one does not: it is made once for what it is made from. */
-async function template(): Promise<string> {
+type Make = (scratch: Scratch) => Promise<void>;
+
+async function copyOf(t: Owner, kind: string, make: Make): Promise<Scratch> {
+  const folder = scratchFolder(t);
+  cpSync(await template(kind, make), join(folder, 'embedded'), { recursive: true });
+  return writeTargets(folder, EMBEDDED);
+}
+
+/** Making a database takes seconds, copying one does not: each kind is made once for what it is made from. */
+async function template(kind: string, make: Make): Promise<string> {
   const parent = join(tmpdir(), 'canvas-host-templates');
-  const folder = join(parent, fingerprintOfSchema());
+  const folder = join(parent, `${kind}-${fingerprintOfSchema()}`);
   mkdirSync(parent, { recursive: true });
   await withFolderLock(parent, { waitMs: 60_000 }, async () => {
     if (existsSync(folder)) return;
     const making = mkdtempSync(join(parent, 'making-'));
-    await access(writeTargets(making, EMBEDDED), () => Promise.resolve());
+    await make(writeTargets(making, EMBEDDED));
     renameSync(join(making, 'embedded'), folder);
     rmSync(making, { recursive: true, force: true });
   });
@@ -137,7 +145,8 @@ export const postgresLane: Lane = {
     await open(scratch, prepare);
     return scratch;
   },
-  async empty(t) {
+  empty: (t) => postgresLane.bare(t),
+  async bare(t) {
     const server = new URL(postgresUrl ?? '');
     const database = `canvas_test_${randomBytes(6).toString('hex')}`;
     await asAdmin(`CREATE DATABASE ${database}`);
@@ -159,6 +168,12 @@ export function entryFor(server: string, port: number, database: string, engine 
   return { engine, environment: 'test', server, port, database, credentials: 'SCRATCH', encrypt: false };
 }
 
+/** A target at a port of the loopback, where something pretends to be a server. */
+export function targetAt(t: Owner, port: number, engine: 'postgres' | 'mssql'): Scratch {
+  const login = { SCRATCH_USER: 'suite', SCRATCH_PASSWORD: 'canary-PASSWORD' };
+  return writeTargets(scratchFolder(t), entryFor('127.0.0.1', port, 'canvas', engine), login);
+}
+
 // --- SQL Server ----------------------------------------------------------------------------------------------------
 
 /** The TDS server of the lane, or undefined: then the lane is skipped, by name. */
@@ -172,7 +187,8 @@ export const mssqlLane: Lane = {
     await open(scratch, prepare);
     return scratch;
   },
-  async empty(t) {
+  empty: (t) => mssqlLane.bare(t),
+  async bare(t) {
     const server = new URL(mssqlUrl ?? '');
     const database = `canvas_test_${randomBytes(6).toString('hex')}`;
     await asMssqlAdmin(`CREATE DATABASE ${database}`);
@@ -187,8 +203,18 @@ export const mssqlLane: Lane = {
 
 /** One batch as the server's administrator. @param database master unless told otherwise */
 export async function asMssqlAdmin(batch: string, database?: string): Promise<Record<string, unknown>[]> {
+  const connection = await openMssql(database);
+  try {
+    return await askRaw(connection, batch, 60_000);
+  } finally {
+    await close(connection);
+  }
+}
+
+/** A session of the server's administrator. */
+export function openMssql(database?: string): Promise<tedious.Connection> {
   const server = new URL(mssqlUrl ?? '');
-  const connection = await connect(
+  return connect(
     new tedious.Connection({
       server: server.hostname,
       authentication: {
@@ -203,11 +229,6 @@ export async function asMssqlAdmin(batch: string, database?: string): Promise<Re
       },
     }),
   );
-  try {
-    return await askRaw(connection, batch, 60_000);
-  } finally {
-    await close(connection);
-  }
 }
 
 async function prepare(database: Database): Promise<void> {
@@ -234,8 +255,10 @@ export function retarget(scratch: Scratch, changes: object): Scratch {
 }
 
 /** One statement as the server's administrator. */
-export async function asAdmin(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: postgresUrl });
+export async function asAdmin(statement: string, database?: string): Promise<void> {
+  const url = new URL(postgresUrl ?? '');
+  if (database !== undefined) url.pathname = database;
+  const client = new pg.Client({ connectionString: url.href });
   await client.connect();
   try {
     await client.query(statement);

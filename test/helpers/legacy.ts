@@ -10,12 +10,15 @@
  * Only statements, through an executor: a lane needs no more than a way to send one.
  */
 import { createHmac } from 'node:crypto';
-import type { ExecutionContext } from 'ava';
+import { withAccess, type Access } from '../../lib/access';
 import { withTransaction, type Database } from '../../lib/engines/database';
 import type { Dialect } from '../../lib/engines/engine';
+import { ToolkitError } from '../../lib/errors';
+import { CONSOLIDATE_NEEDS } from '../../lib/hosts/consolidate';
 import { enrol, requirePermit } from '../../lib/migrations/enrol';
+import { migrateLatest } from '../../lib/migrations/run';
 import { seed } from '../../seeds/ksessions_samples';
-import { open, type Lane, type Scratch } from './lanes';
+import { open, type Lane, type Owner, type Scratch } from './lanes';
 
 export type LegacyState = 'a' | 'b' | 'c' | 'd' | 'unsupported';
 
@@ -63,7 +66,7 @@ interface Table {
 // --- credentials -------------------------------------------------------------------------------------------------
 
 /** The public constant of the old tool's source. */
-const OLD_KEY = 'NOOR-CANVAS-HOST-SECRET-2025';
+export const OLD_KEY = 'NOOR-CANVAS-HOST-SECRET-2025';
 
 const KNOWN_GUIDS: Readonly<Record<number, string>> = {
   18: 'cd66d6f7-11a3-4101-be91-3a85c0da792a',
@@ -485,12 +488,12 @@ export async function makeLegacy(
 
 /** A fresh target in a state: enrolled, with the sample KSESSIONS rows, and no migration applied. */
 export async function legacyTarget(
-  t: ExecutionContext,
+  t: Owner,
   lane: Lane,
   state: LegacyState,
   variant: LegacyVariant = {},
 ): Promise<Scratch> {
-  const scratch = await lane.empty(t);
+  const scratch = await lane.bare(t);
   await open(scratch, (database) => fillLegacy(database, state, variant));
   return scratch;
 }
@@ -503,6 +506,29 @@ export async function fillLegacy(database: Database, state: LegacyState, variant
     await makeLegacy((sql) => writer.sql.raw(sql), canvas.dialect, state, variant);
     await seed(writer.sql);
   });
+}
+
+/** A fresh target in a state, migrated as far as its rows let it: what repairs them comes before the constraints. */
+export async function migratedLegacy(
+  t: Owner,
+  lane: Lane,
+  state: LegacyState,
+  variant: LegacyVariant = {},
+): Promise<Scratch> {
+  const scratch = await legacyTarget(t, lane, state, variant);
+  await open(scratch, async (database) => {
+    const run = migrateLatest(database, await requirePermit(database), { actor: 'suite' });
+    await run.catch((error: unknown) => {
+      if (!(error instanceof ToolkitError && error.code === 'DATA_NOT_READY')) throw error;
+    });
+  });
+  return scratch;
+}
+
+/** Opens such a target for repair, as the command does. */
+export function openForRepair<T>({ settings }: Scratch, work: (access: Access) => Promise<T>): Promise<T> {
+  const told = () => undefined;
+  return withAccess({ settings, waitMs: 30_000, actor: 'suite', needs: CONSOLIDATE_NEEDS, onOpen: told, onNotice: told }, work);
 }
 
 // --- before and after --------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ interface Phrases {
   /** Makes the identity of canvas.Sessions give out an id up to 2 again. */
   readonly restartSessions: string;
   /** Takes all canvas sessions, with what hangs on them, out of a ready target; ids begin at 1 again. */
-  readonly clear: readonly string[] | undefined;
+  readonly clear: readonly string[];
   /** Every identity and what it gave out last. */
   readonly identities: string;
   /** How the server numbers its refusals. */
@@ -59,10 +59,17 @@ export const PHRASES: Record<Dialect, Phrases> = {
       'CREATE UNIQUE INDEX alike ON canvas."HostSessions" ("SessionId", "HostSessionId") WHERE "IsActive" = 1',
     ],
     restartSessions: `DBCC CHECKIDENT ('canvas.Sessions', RESEED, 1)`,
-    // After RESEED the next id is another on a table that never had a row, and TRUNCATE refuses one with a foreign key.
-    clear: undefined,
     identities: `SELECT t.name, CAST(IDENT_CURRENT('canvas.' + t.name) AS varchar(40)) AS last_value FROM sys.tables t
       WHERE t.schema_id = SCHEMA_ID('canvas') AND IDENT_CURRENT('canvas.' + t.name) IS NOT NULL ORDER BY t.name`,
+    // What a foreign key points to cannot be truncated, and only TRUNCATE starts the ids at 1 again everywhere.
+    clear: [
+      'TRUNCATE TABLE canvas."HostSessionEvents"',
+      'ALTER TABLE canvas."HostSessions" DROP CONSTRAINT "FK_HostSessions_Sessions_SessionId"',
+      'TRUNCATE TABLE canvas."HostSessions"',
+      'TRUNCATE TABLE canvas."Sessions"',
+      `ALTER TABLE canvas."HostSessions" ADD CONSTRAINT "FK_HostSessions_Sessions_SessionId"
+        FOREIGN KEY ("SessionId") REFERENCES canvas."Sessions" ("SessionId") ON DELETE CASCADE`,
+    ],
     // 33557097 stands for errors that Babelfish has no number for.
     codes: { explicitId: ['544', '33557097'], duplicate: ['2601', '2627'], foreignKey: ['547'], appendOnly: ['50002'] },
   },

@@ -34,10 +34,9 @@ export function shareScratch(lane: Lane): () => Scratch {
 /** Work on an open target that has no canvas session, its ids beginning at 1. */
 type WithCleared = (t: Owner, work: (open: Access) => Promise<void>) => Promise<void>;
 
-/** One open target for the tests of a file where its server can clear it, else a fresh one for each. */
+/** One open target for the tests of a file, cleared for each. */
 export function shareAccess(lane: Lane): WithCleared {
   const { clear } = PHRASES[lane.dialect];
-  if (clear === undefined) return async (t, work) => access(await lane.ready(t), work);
   const owner = fileOwner();
   let open: Access | undefined;
   test.serial.before(async () => {

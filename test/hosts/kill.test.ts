@@ -8,29 +8,15 @@
  * CANVAS_FAULTS=all npx ava test/hosts/kill.test.ts
  */
 import test, { type ExecutionContext } from 'ava';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Access } from '../../lib/access';
 import {
-  access, entryFor, execute, pgliteLane, postgresLane, postgresUrl, writeTargets, type Lane, type Scratch,
-} from '../helpers/lanes';
-import { startProxy, type Hook, type Proxy } from '../helpers/postgres-proxy';
-import { jsonLines, start, type Finished } from '../helpers/script';
+  boundariesOf, embeddedGallows, isBegin, isCommit, isEverySide, runThroughProxy, serverGallows, waitForBackends,
+  type Boundary, type Gallows,
+} from '../helpers/gallows';
+import { access, execute, postgresLane, postgresUrl, type Scratch } from '../helpers/lanes';
+import type { Hook } from '../helpers/postgres-proxy';
+import { jsonLines, type Finished } from '../helpers/script';
 import { hostSessions, provisionHere, verifies, type HostRow } from '../helpers/state';
-
-/** A place to be killed at. */
-interface Boundary {
-  readonly moment: 'before' | 'after';
-  readonly index: number;
-  readonly sql: string;
-}
-
-interface Ran {
-  readonly finished: Finished;
-  /** The text of each statement, in order. */
-  readonly statements: readonly string[];
-}
 
 /** One run that was killed, on a session of its own. */
 interface Round {
@@ -41,102 +27,20 @@ interface Round {
   readonly earlier: string;
 }
 
-/** A lane with a way to kill a process between two of its statements. */
-interface Gallows {
-  readonly lane: Lane;
-  /** Whether a boundary is worth a run when not all are wanted. */
-  readonly isTelling: (boundary: Boundary, previous: string) => boolean;
-  /** Runs `provision ID --quiet` to its end, or until it is killed. */
-  run(scratch: Scratch, id: number, at?: Boundary): Promise<Ran>;
-}
+/** Whether a boundary is worth a run when not all are wanted. */
+type IsTelling = (boundary: Boundary, previous: string) => boolean;
 
-const isEverySide = process.env['CANVAS_FAULTS'] === 'all';
-
-const isCommit = (sql: string) => /^commit\b/i.test(sql);
 const withoutId = (sql: string) => sql.replace(/\bksessions\/\d+/, 'ksessions/ID');
 const isLock = (sql: string) => sql.includes('pg_advisory_xact_lock');
 const isEvent = (sql: string) => /^insert into \S+"HostSessionEvents"/i.test(sql);
 
-// --- embedded ----------------------------------------------------------------------------------------------
+const provisionQuietly = (id: number) => ['provision', String(id), '--quiet'] as const;
 
-const PRELOAD = join(__dirname, '../helpers/kill-at-statement.cjs');
-
-const embedded: Gallows = {
-  lane: pgliteLane,
-  isTelling: ({ moment, sql }, previous) =>
+const TELLING: Record<'embedded' | 'server', IsTelling> = {
+  embedded: ({ moment, sql }, previous) =>
     moment === 'before' && (isEvent(previous) || isCommit(sql) || isCommit(previous)),
-  async run(scratch, id, at) {
-    const file = join(scratch.folder, 'statements');
-    rmSync(file, { force: true });
-    const { finished } = start(scratch, 'provision', [String(id), '--quiet'], {
-      NODE_OPTIONS: `--require ${JSON.stringify(PRELOAD)}`,
-      STATEMENTS_FILE: file,
-      KILL_AT: at === undefined ? '' : `${at.moment} ${at.index}`,
-    });
-    const result = await finished;
-    const statements = readFileSync(file, 'utf8').trimEnd().split('\n');
-    return { finished: result, statements: statements.map((line) => JSON.parse(line) as string) };
-  },
+  server: ({ moment, sql }) => moment === 'before' || isCommit(sql),
 };
-
-// --- PostgreSQL --------------------------------------------------------------------------------------------
-
-const server: Gallows = {
-  lane: postgresLane,
-  isTelling: ({ moment, sql }) => moment === 'before' || isCommit(sql),
-  run(scratch, id, at) {
-    const kill = (moment: Boundary['moment']): Hook => {
-      return (index) => (at?.moment === moment && at.index === index ? 'kill' : 'pass');
-    };
-    const hooks = { onStatement: kill('before'), afterAnswer: kill('after') };
-    return runThroughProxy(scratch, [String(id), '--quiet'], () => hooks);
-  },
-};
-
-/** Runs `provision WORDS` with a proxy between it and the server. */
-async function runThroughProxy(
-  scratch: Scratch,
-  words: readonly string[],
-  hooksOf: (proxy: () => Proxy) => { onStatement?: Hook; afterAnswer?: Hook },
-): Promise<Ran> {
-  const { hostname, port } = new URL(postgresUrl ?? '');
-  let running: ReturnType<typeof start> | undefined;
-  const proxy: Proxy = await startProxy({
-    host: hostname,
-    port: Number(port || 5432),
-    victim: () => running?.child,
-    ...hooksOf(() => proxy),
-  });
-  try {
-    const folder = join(scratch.folder, 'through-proxy');
-    mkdirSync(folder, { recursive: true });
-    const { env } = writeTargets(folder, entryFor('127.0.0.1', proxy.port, databaseOf(scratch)));
-    running = start({ ...scratch, env: { ...scratch.env, ...env } }, 'provision', words);
-    return { finished: await running.finished, statements: proxy.statements };
-  } finally {
-    await proxy.close();
-  }
-}
-
-function databaseOf({ folder }: Scratch): string {
-  const list = JSON.parse(readFileSync(join(folder, 'targets.json'), 'utf8')) as {
-    targets: { scratch: { database: string } };
-  };
-  return list.targets.scratch.database;
-}
-
-/** A server ends the transaction of a dead client when it notices; only then the truth can be seen. */
-async function waitForBackends({ database: { engine, canvas } }: Access): Promise<void> {
-  if (engine.name === 'pglite') return;
-  for (;;) {
-    const [row] = await canvas.ask<{ others: string }>(`
-      SELECT count(*) AS others FROM pg_catalog.pg_stat_activity
-      WHERE application_name = 'canvas-host-toolkit'
-        AND datname = current_database() AND pid <> pg_backend_pid()`);
-    if (row?.others === '0') return;
-    await sleep(20);
-  }
-}
 
 // --- killed ------------------------------------------------------------------------------------------------
 
@@ -156,26 +60,24 @@ function addSessions(open: Access): Promise<void> {
 }
 
 /** From the BEGIN of the writing transaction to the last statement of the look back. */
-function boundariesOf(
-  t: ExecutionContext,
-  { isTelling }: Gallows,
-  statements: readonly string[],
-): Boundary[] {
-  const begin = statements.findIndex((sql) => /^begin\b/i.test(sql));
+function tellingBoundaries(t: ExecutionContext, isTelling: IsTelling, statements: readonly string[]): Boundary[] {
+  const begin = statements.findIndex(isBegin);
   const commit = statements.findIndex(isCommit);
   t.true(begin >= 0 && commit > begin && commit < statements.length - 1, statements.join('\n'));
-  const all = statements.flatMap((sql, index): Boundary[] => [
-    { moment: 'before', index, sql },
-    { moment: 'after', index, sql },
-  ]);
-  return all.filter((boundary) => {
+  return boundariesOf(statements).filter((boundary) => {
     const { index } = boundary;
     return index >= begin && (isEverySide || isTelling(boundary, statements[index - 1] ?? ''));
   });
 }
 
 /** Kills one run at each boundary, each on a session of its own: all can be looked at in the end. */
-async function killEverywhere(t: ExecutionContext, gallows: Gallows, scratch: Scratch, isRotation: boolean) {
+async function killEverywhere(
+  t: ExecutionContext,
+  gallows: Gallows,
+  isTelling: IsTelling,
+  scratch: Scratch,
+  isRotation: boolean,
+) {
   const earlier: string[] = [];
   const provisionUpTo = (count: number) =>
     access(scratch, async (open) => {
@@ -185,15 +87,15 @@ async function killEverywhere(t: ExecutionContext, gallows: Gallows, scratch: Sc
       }
     });
   await provisionUpTo(1);
-  const undisturbed = await gallows.run(scratch, FIRST_ID);
+  const undisturbed = await gallows.run(scratch, provisionQuietly(FIRST_ID));
   t.is(undisturbed.finished.code, 0, undisturbed.finished.stderr);
-  const boundaries = boundariesOf(t, gallows, undisturbed.statements);
+  const boundaries = tellingBoundaries(t, isTelling, undisturbed.statements);
   if (isRotation) await provisionUpTo(boundaries.length + 1);
 
   const rounds: Round[] = [];
   for (const [place, boundary] of boundaries.entries()) {
     const id = FIRST_ID + place + 1;
-    const { finished, statements } = await gallows.run(scratch, id, boundary);
+    const { finished, statements } = await gallows.run(scratch, provisionQuietly(id), boundary);
     t.is(finished.signal, 'SIGKILL', finished.stderr);
     const same = undisturbed.statements.slice(0, boundary.index + 1);
     t.deepEqual(statements.map(withoutId), same.map(withoutId));
@@ -222,13 +124,13 @@ async function provisionAgain(t: ExecutionContext, open: Access, round: Round): 
   t.true(verifies(open, guid, theLiveRow(t, round, await hostSessions(open, round.id))), where(round));
 }
 
-function exercise(gallows: Gallows): void {
+function exercise(gallows: Gallows, isTelling: IsTelling): void {
   const { name } = gallows.lane;
 
   test.serial(`${name}: a killed rotation leaves the old GUID or the delivered one`, async (t) => {
     t.timeout(600_000);
     const scratch = await gallows.lane.ready(t);
-    const { rounds, commit } = await killEverywhere(t, gallows, scratch, true);
+    const { rounds, commit } = await killEverywhere(t, gallows, isTelling, scratch, true);
     await access(scratch, async (open) => {
       await waitForBackends(open);
       for (const round of rounds) {
@@ -246,7 +148,7 @@ function exercise(gallows: Gallows): void {
   test.serial(`${name}: a killed first provisioning leaves none or the delivered one`, async (t) => {
     t.timeout(600_000);
     const scratch = await gallows.lane.ready(t);
-    const { rounds, commit } = await killEverywhere(t, gallows, scratch, false);
+    const { rounds, commit } = await killEverywhere(t, gallows, isTelling, scratch, false);
     await access(scratch, async (open) => {
       await waitForBackends(open);
       for (const round of rounds) {
@@ -276,7 +178,7 @@ function exercise(gallows: Gallows): void {
 async function rotateCutOff(t: ExecutionContext, hooksOf: Parameters<typeof runThroughProxy>[2]) {
   const scratch = await postgresLane.ready(t);
   const { guid: earlier } = await access(scratch, (open) => provisionHere(open, { ksessionsId: 15 }));
-  const { finished, statements } = await runThroughProxy(scratch, ['15', '--json'], hooksOf);
+  const { finished, statements } = await runThroughProxy(scratch, ['provision', '15', '--json'], hooksOf);
   const [receipt = {}, ...rest] = jsonLines(finished);
   t.like(receipt, { status: 'rotated', ksessionsId: 15 });
   const delivered = String(receipt['hostGuid']);
@@ -363,7 +265,7 @@ function exerciseCutOff(): void {
     test.serial(`postgres: a connection lost ${place} is UNREACHABLE, without SQL`, async (t) => {
       const scratch = await postgresLane.ready(t);
       const hooks = { onStatement: atFirst(isPlace, 'cut') };
-      const { finished } = await runThroughProxy(scratch, ['15', '--json'], () => hooks);
+      const { finished } = await runThroughProxy(scratch, ['provision', '15', '--json'], () => hooks);
       const error = jsonLines(finished).at(-1);
       t.like(error, { status: 'error', code: 'UNREACHABLE', exit: 2 });
       t.notRegex(finished.stderr, /COMMIT;|ROLLBACK|select/i);
@@ -372,10 +274,10 @@ function exerciseCutOff(): void {
   }
 }
 
-exercise(embedded);
+exercise(embeddedGallows, TELLING.embedded);
 if (postgresUrl === undefined) {
   test.skip('PostgreSQL lane: skipped, TEST_POSTGRES_URL is not set', () => undefined);
 } else {
-  exercise(server);
+  exercise(serverGallows, TELLING.server);
   exerciseCutOff();
 }

@@ -1,0 +1,138 @@
+/** What SQL Server and its driver say, in our words: the errors come over the wire, from a server that gives them. */
+import test, { type ExecutionContext } from 'ava';
+import { explain } from '../../lib/engines/database';
+import { mssql } from '../../lib/engines/mssql';
+import { ToolkitError, type Code } from '../../lib/errors';
+import { open, retarget, targetAt } from '../helpers/lanes';
+import { pretending, refusal, startResponder, table, type Script } from '../helpers/tds-responder';
+
+/** Numbers that the server gives for a statement, by the code they become. */
+const OF_STATEMENTS: Readonly<Partial<Record<Code, readonly number[]>>> = {
+  LOCKED: [1222, 51222],
+  CONFLICT: [1205, 51205, 3960, 3961, 2601, 2627, 544, 547, 515, 1934],
+  CONFIG: [911, 4060, 229, 230, 262, 916, 207, 208, 2812],
+  SCHEMA_UNSUPPORTED: [2628, 8152],
+  UNREACHABLE: [924, 927, 942, 3906, 6005, 10928, 10929, 40197, 40501, 40613],
+  GUARD_IDENTITY: [51000],
+};
+
+/** Those whose own sentence is shown: it names a rule, a table or a column and quotes no value. */
+const QUOTED = [544, 547, 515, 1934];
+
+/** Where the server says for certain that it undid everything, and trying again may help. */
+const RETRIED = [1205, 51205];
+
+const VALUE = 'canary-VALUE';
+
+/** Answers `SELECT 547` with error 547. */
+const numbered: Script = pretending(({ sql }) => {
+  const number = /^SELECT (\d+)$/.exec(sql)?.[1];
+  return number === undefined ? undefined : refusal(Number(number), `The value is (${VALUE}).`);
+});
+
+function words(error: ToolkitError): string {
+  return [error.message, error.why, error.hint].join('\n');
+}
+
+for (const [code, numbers] of Object.entries(OF_STATEMENTS)) {
+  test(`errors ${numbers.join(', ')} are ${code}, with advice and without what they quote`, async (t) => {
+    const { port } = await startResponder(t, numbered);
+    await open(targetAt(t, port, 'mssql'), async (database) => {
+      for (const number of numbers) {
+        const error = await t.throwsAsync(database.canvas.ask(`SELECT ${number}`), undefined, String(number));
+        const told = explain(database, error);
+        if (!(told instanceof ToolkitError)) return t.fail(`${number}: ${String(told)}`);
+        t.is(told.code, code as Code, String(number));
+        t.regex(words(told), /^.{15,}\n.{15,}\n.{15,}$/, String(number));
+        t.is(words(told).includes(VALUE), QUOTED.includes(number), String(number));
+        t.notRegex(words(told), /canary-PASSWORD|SELECT \d/);
+        t.is(mssql.mayRetry(error), RETRIED.includes(number), String(number));
+        // A server that goes away while it commits may have committed.
+        t.is(mssql.isVerdict(error), code !== 'UNREACHABLE', String(number));
+      }
+    });
+  });
+}
+
+test('an error that nobody knows stays what it is', async (t) => {
+  const { port } = await startResponder(t, numbered);
+  await open(targetAt(t, port, 'mssql'), async (database) => {
+    const error = await t.throwsAsync(database.canvas.ask('SELECT 50000'));
+    t.is(explain(database, error), error);
+  });
+});
+
+test('of several messages for one statement the first is the cause', async (t) => {
+  const several: Script = ({ sql }) =>
+    sql === 'SELECT 1' ? [...refusal(2601, 'Twice.').slice(0, 1), ...refusal(3621, 'The statement was ended.')] : undefined;
+  const { port } = await startResponder(t, pretending(several));
+  await open(targetAt(t, port, 'mssql'), async (database) => {
+    const error = await t.throwsAsync(database.canvas.ask('SELECT 1'));
+    t.like(explain(database, error), { code: 'CONFLICT', why: `the canvas connection of target scratch (127.0.0.1:${port}/canvas) refused the write with error 2601. Nothing was written.` });
+  });
+});
+
+test('a taken primary key is an identity that fell behind, told by the name of the key', async (t) => {
+  const taken: Script = ({ sql }) =>
+    sql === 'SELECT 1' ? refusal(2627, `Violation of PRIMARY KEY constraint 'PK_HostSessions'. The value is (${VALUE}).`) : undefined;
+  const { port } = await startResponder(t, pretending(taken));
+  await open(targetAt(t, port, 'mssql'), async (database) => {
+    const told = explain(database, await t.throwsAsync(database.canvas.ask('SELECT 1'))) as ToolkitError;
+    t.is(told.code, 'DATA_NOT_READY');
+    t.regex(words(told), /canvas\.HostSessions/);
+    t.false(words(told).includes(VALUE));
+  });
+});
+
+/** Opens a target whose server refuses at the login, and tells what came of it and how often it was asked. */
+async function refusedAtLogin(t: ExecutionContext, ...numbers: number[]): Promise<{ error: ToolkitError; logins: number }> {
+  const messages = numbers.flatMap((number) => refusal(number, `Login failed for user '${VALUE}'.`).slice(0, 1));
+  const server = await startResponder(t, ({ kind }) =>
+    kind === 'login' ? [...messages, ...refusal(0, '').slice(1)] : undefined);
+  const error = await t.throwsAsync(open(targetAt(t, server.port, 'mssql'), () => Promise.resolve()), { instanceOf: ToolkitError });
+  return { error, logins: server.heard.filter(({ kind }) => kind === 'login').length };
+}
+
+for (const [numbers, code, what] of [
+  [[18456], 'CONFIG', /refused the login/],
+  [[18487], 'CONFIG', /refused the login/],
+  [[4060, 18456], 'CONFIG', /no such database/],
+  [[4064], 'CONFIG', /no such database/],
+  [[40613], 'UNREACHABLE', /while logging in/],
+  [[10928], 'UNREACHABLE', /while logging in/],
+] as const) {
+  test(`a login refused with ${numbers.join(' and ')} is ${code}, asked once and not again`, async (t) => {
+    const { error, logins } = await refusedAtLogin(t, ...numbers);
+    t.is(error.code, code);
+    t.regex(error.message, what);
+    t.notRegex(words(error), /canary/);
+    t.is(logins, 1);
+  });
+}
+
+test('a port where nobody listens is UNREACHABLE, a host that nobody knows too', async (t) => {
+  const nobody = targetAt(t, 1, 'mssql');
+  for (const [scratch, system] of [
+    [nobody, 'ECONNREFUSED'],
+    [retarget(nobody, { server: 'nowhere.invalid', encrypt: true }), '(ENOTFOUND|EAI_AGAIN)'],
+  ] as const) {
+    const error = await t.throwsAsync(open(scratch, () => Promise.resolve()), { instanceOf: ToolkitError });
+    t.is(error.code, 'UNREACHABLE');
+    t.regex(words(error), new RegExp(`while connecting\\.\n.+ failed with ${system}\\.`));
+  }
+});
+
+test('a server without TLS is CONFIG where the target has TLS on, and what to do is said', async (t) => {
+  const server = await startResponder(t);
+  const scratch = retarget(targetAt(t, server.port, 'mssql'), { encrypt: true });
+  const error = await t.throwsAsync(open(scratch, () => Promise.resolve()), { instanceOf: ToolkitError });
+  t.is(error.code, 'CONFIG');
+  t.regex(words(error), /TLS/);
+  t.false(server.heard.some(({ kind }) => kind === 'login'));
+});
+
+test('an answer without an identity is refused', async (t) => {
+  const { port } = await startResponder(t, ({ sql }) => (sql.includes('isExpected') ? table(['other'], ['x']) : undefined));
+  const error = await t.throwsAsync(open(targetAt(t, port, 'mssql'), () => Promise.resolve()), { instanceOf: ToolkitError });
+  t.is(error.code, 'GUARD_IDENTITY');
+});

@@ -1,0 +1,102 @@
+/**
+ * No wait is without end: a server or network that goes silent, before its answer or within it, ends the work, and the
+ * message names the stage. The time-outs are the real ones, on a clock that runs faster.
+ */
+import test, { type ExecutionContext } from 'ava';
+import '../helpers/fast-clock.cjs';
+import { CommitUnknown, withTransaction, type Database } from '../../lib/engines/database';
+import { ToolkitError } from '../../lib/errors';
+import { permitWriting } from '../../lib/guard/guard';
+import { open, targetAt } from '../helpers/lanes';
+import { PRETENDED, pretending, startResponder, type Heard, type Responder } from '../helpers/tds-responder';
+
+/** A stage of a write, the message at which it begins, and what is told when the server falls silent there. */
+type Stage = readonly [what: string, begins: (heard: Heard) => boolean, told: RegExp];
+
+const STAGES: readonly Stage[] = [
+  ['after accepting', ({ kind }) => kind === 'accept', /^TIMEOUT: .+ while connecting\./],
+  ['at the first message', ({ kind }) => kind === 'prelogin', /^TIMEOUT: .+ while (connecting|logging in)\./],
+  ['at the login', ({ kind }) => kind === 'login', /^TIMEOUT: .+ while logging in\./],
+  ['at the settings', ({ kind }) => kind === 'settings', /^TIMEOUT: .+ while logging in\./],
+  ['at the question who it is', ({ sql }) => sql.includes('isExpected'), /^TIMEOUT: .+ while asking who it is\./],
+  ['at a question', ({ sql }) => sql.includes('[question]'), /^TIMEOUT: .+ while reading\./],
+  ['at BEGIN', ({ kind }) => kind === 'begin', /^TIMEOUT: .+ while taking the lock\./],
+  ['at the lock', ({ sql }) => sql.includes('sp_getapplock'), /^TIMEOUT: .+ while taking the lock\./],
+  ['at a statement', ({ sql }) => sql === 'INSERT', /^TIMEOUT: .+ while writing\./],
+  ['at COMMIT', ({ kind }) => kind === 'commit', /^CommitUnknown: The answer to COMMIT never came\. .*ETIMEOUT/],
+];
+
+/** What a command does: it reads, and writes under a lock. */
+async function work(database: Database): Promise<void> {
+  const { canvas } = database;
+  await canvas.ask('SELECT 1 AS [question]');
+  const marker = { target: 'scratch', environment: 'test', ...PRETENDED };
+  await withTransaction(database, permitWriting(canvas.admission, marker), 'lock', (writer) => writer.sql.raw('INSERT'));
+}
+
+/** An error in the words that a person would read. */
+function told(error: unknown): string {
+  if (error instanceof ToolkitError) return `${error.code}: ${error.message} ${error.why} ${error.hint}`;
+  if (error instanceof CommitUnknown) return `${error.name}: ${error.message} ${(error.cause as { code: string }).code}`;
+  return String(error);
+}
+
+/** Does the work with a server that answers until `begins` and then does what `at` says. */
+async function workAgainst(t: ExecutionContext, begins: Stage[1], at: 'silence' | 'half' | 'cut'): Promise<[string, Responder]> {
+  const server = await startResponder(t, pretending((heard) => (begins(heard) ? at : undefined)));
+  const outcome = await open(targetAt(t, server.port, 'mssql'), work).then(() => 'done', told);
+  return [outcome, server];
+}
+
+for (const [what, begins, expected] of STAGES) {
+  test(`a server that falls silent ${what} ends the work, and the message names the stage`, async (t) => {
+    const [outcome] = await workAgainst(t, begins, 'silence');
+    t.regex(outcome, expected);
+    t.notRegex(outcome, /canary/);
+  });
+
+  if (what === 'after accepting') continue;
+  test(`a server that falls silent within its answer ${what} ends the work, and the message names the stage`, async (t) => {
+    const [outcome] = await workAgainst(t, begins, 'half');
+    t.regex(outcome, expected);
+  });
+}
+
+for (const [what, begins, expected] of STAGES) {
+  const stage = / while (.+)\\\./.exec(expected.source)?.[1] ?? 'committing';
+  test(`a connection that is cut ${what} is UNREACHABLE, and the message names the stage`, async (t) => {
+    const [outcome] = await workAgainst(t, begins, 'cut');
+    const isCommit = stage === 'committing';
+    t.regex(outcome, isCommit ? /^CommitUnknown: / : new RegExp(`^UNREACHABLE: .+ while ${stage}\\. .+ failed with E[A-Z]+\\.`));
+  });
+}
+
+test('nothing is wrong with the work: a server that answers everything lets it end', async (t) => {
+  const [outcome, server] = await workAgainst(t, () => false, 'silence');
+  t.is(outcome, 'done');
+  t.deepEqual(server.statements().filter((sql) => /^[A-Z]+$/.test(sql)), ['BEGIN', 'INSERT', 'COMMIT']);
+});
+
+for (const at of ['silence', 'half'] as const) {
+  test(`the cause of a rollback is told, though the rollback meets ${at}`, async (t) => {
+    const script = pretending(({ kind }) => (kind === 'rollback' ? at : undefined));
+    const { port } = await startResponder(t, script);
+    const outcome = open(targetAt(t, port, 'mssql'), async (database) => {
+      const marker = { target: 'scratch', environment: 'test', ...PRETENDED };
+      await withTransaction(database, permitWriting(database.canvas.admission, marker), undefined, () =>
+        Promise.reject(new Error('the cause')),
+      );
+    });
+    await t.throwsAsync(outcome, { message: 'the cause' });
+  });
+}
+
+test('after silence at COMMIT the next transaction has another connection', async (t) => {
+  const server = await startResponder(t, pretending(({ kind, connection }) =>
+    kind === 'commit' && connection === 0 ? 'silence' : undefined));
+  await open(targetAt(t, server.port, 'mssql'), async (database) => {
+    await t.throwsAsync(work(database), { instanceOf: CommitUnknown });
+    await work(database);
+  });
+  t.is(server.heard.at(-1)?.connection, 1);
+});
