@@ -15,7 +15,7 @@ import { assertUnmoved, type Permit } from './guard/guard';
 import { applyMigration, revertMigration } from './migrations/apply';
 import { requirePermit } from './migrations/enrol';
 import { readMigrations, type MigrationFile } from './migrations/files';
-import { HISTORY_TABLE, isLockRowFree, readLedger, resetLockRow } from './migrations/ledger';
+import { HISTORY_TABLE, isLockRowFree, readEntries, readLedger, resetLockRow } from './migrations/ledger';
 import { MIGRATION_LOCK, requireLast, requireNext } from './migrations/run';
 import { SCHEMA } from './migrations/sql';
 
@@ -90,7 +90,7 @@ function migrationSource(permit: Permit, engine: Engine, waitMs: number): Knex.M
   /** Knex read its lists before it had any lock; they are read again under it. */
   async function up(knex: Knex, { name }: MigrationFile): Promise<void> {
     const writer = await writerIn(knex, name);
-    const file = requireNext(readMigrations(), await readLedger(writer), name);
+    const file = requireNext(readMigrations(), await readEntries(writer), name);
     await applyMigration({ engine, writer }, file, userInfo().username);
   }
 

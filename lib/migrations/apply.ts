@@ -84,9 +84,11 @@ export async function applyMigration({ engine, writer }: Work, file: MigrationFi
   return { name: file.name, durationMs, objects };
 }
 
-/** The names of all objects; their shapes too where the migration has an opinion of some. */
-async function readFor({ shape }: Migration, writer: Writer): Promise<LiveSchema> {
-  return shape === undefined ? { tables: {}, objects: await listObjects(writer.sql) } : readSchema(writer);
+/** The names of all objects; what they are too, where the migration has an opinion of a table that is there. */
+async function readFor({ shape = {} }: Migration, writer: Writer): Promise<LiveSchema> {
+  const objects = await listObjects(writer.sql);
+  const isThere = Object.keys(shape).some((table) => objects.has(`table ${table}`));
+  return isThere ? readSchema(writer) : { tables: {}, objects };
 }
 
 function assertNoObstacles(name: string, target: string, { schema, rows }: Obstacles): void {

@@ -16,13 +16,17 @@ export interface Objects {
   readonly found: readonly string[];
 }
 
-/** One applied migration, as ledger and history have it. */
-export interface Applied {
+/** That a migration was applied: all that a plan needs, which is read before everything a run does. */
+export interface Entry {
   readonly name: string;
   /** Undefined where only Knex's history knows it. */
   readonly checksum: string | undefined;
   /** Undefined where only the ledger knows it. */
   readonly batch: number | undefined;
+}
+
+/** One applied migration, as ledger and history have it. */
+export interface Applied extends Entry {
   readonly appliedAt: Date | undefined;
   readonly appliedBy: string | undefined;
   readonly durationMs: number | undefined;
@@ -72,35 +76,48 @@ export async function createBookkeeping(knex: Knex): Promise<void> {
 
 /**
  * What was applied, first to last: history joined with the ledger, so that a row of which the other knows nothing shows.
- * A database that was never enrolled has neither: nothing was applied.
  */
 export async function readLedger(reader: Reader): Promise<Applied[]> {
-  const ledger = await reader.from(SCHEMA, LEDGER_TABLE).select(...LEDGER_COLUMNS);
-  const history = await reader.from(SCHEMA, HISTORY_TABLE).select('name', 'batch').orderBy('id');
-  const records = new Map(ledger.map((row) => [textOf(row, 'Name'), row]));
-  const batches = new Map(history.map((row) => [textOf(row, 'name'), numberOf(row, 'batch', 0)]));
-  const unrecorded = [...records.keys()].filter((name) => !batches.has(name)).sort();
-  return [...batches.keys(), ...unrecorded].map((name) => toApplied(name, records.get(name), batches.get(name)));
-}
-
-const LEDGER_COLUMNS = ['Name', 'Checksum', 'AppliedAt', 'DurationMs', 'AppliedBy', 'ToolVersion', 'Objects'];
-
-function toApplied(name: string, row: Row | undefined, batch: number | undefined): Applied {
-  return {
-    name,
-    batch,
-    checksum: row && textOf(row, 'Checksum'),
+  return join(reader, LEDGER_COLUMNS, (name, row, batch) => ({
+    ...toEntry(name, row, batch),
     appliedAt: row && dateOf(row, 'AppliedAt'),
     appliedBy: row && textOf(row, 'AppliedBy'),
     durationMs: row && numberOf(row, 'DurationMs', 0),
     toolVersion: row && textOf(row, 'ToolVersion'),
     objects: row === undefined ? { made: [], found: [] } : (JSON.parse(textOrNull(row, 'Objects') ?? '') as Objects),
-  };
+  }));
 }
 
+/** The same, with no more than a plan needs. */
+export function readEntries(reader: Reader): Promise<Entry[]> {
+  return join(reader, ENTRY_COLUMNS, toEntry);
+}
+
+const ENTRY_COLUMNS = ['Name', 'Checksum'];
+const LEDGER_COLUMNS = [...ENTRY_COLUMNS, 'AppliedAt', 'DurationMs', 'AppliedBy', 'ToolVersion', 'Objects'];
+
+async function join<T>(
+  reader: Reader,
+  columns: readonly string[],
+  to: (name: string, row: Row | undefined, batch: number | undefined) => T,
+): Promise<T[]> {
+  const ledger = await reader.from(SCHEMA, LEDGER_TABLE).select(...columns);
+  const history = await reader.from(SCHEMA, HISTORY_TABLE).select('name', 'batch').orderBy('id');
+  const records = new Map(ledger.map((row) => [textOf(row, 'Name'), row]));
+  const batches = new Map(history.map((row) => [textOf(row, 'name'), numberOf(row, 'batch', 0)]));
+  const unrecorded = [...records.keys()].filter((name) => !batches.has(name)).sort();
+  return [...batches.keys(), ...unrecorded].map((name) => to(name, records.get(name), batches.get(name)));
+}
+
+const toEntry = (name: string, row: Row | undefined, batch: number | undefined): Entry => ({
+  name,
+  batch,
+  checksum: row && textOf(row, 'Checksum'),
+});
+
 /** The number of the batch a new run begins. */
-export function nextBatch(applied: readonly Applied[]): number {
-  return Math.max(0, ...applied.map(({ batch }) => batch ?? 0)) + 1;
+export function nextBatch(applied: readonly Entry[]): number {
+  return applied.reduce((latest, { batch = 0 }) => Math.max(latest, batch), 0) + 1;
 }
 
 /** Records one migration in Knex's history, in the transaction that applied it. */

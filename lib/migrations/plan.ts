@@ -1,7 +1,7 @@
 /** Pure: files × ledger × goal → the steps to take, or why not. */
 import { faults, type ToolkitError } from '../errors';
 import type { MigrationFile } from './files';
-import type { Applied } from './ledger';
+import type { Applied, Entry } from './ledger';
 
 /** Why files and ledger do not fit together. */
 export type Problem =
@@ -10,16 +10,16 @@ export type Problem =
   | { readonly kind: 'late'; readonly name: string; readonly newest: string };
 
 /** How the files and the ledger stand to each other. */
-export interface Standing {
+export interface Standing<T extends Entry = Applied> {
   /** As they were applied, first to last. */
-  readonly applied: readonly Applied[];
+  readonly applied: readonly T[];
   /** Oldest first. */
   readonly pending: readonly MigrationFile[];
   readonly problems: readonly Problem[];
 }
 
 /** Compares; refuses nothing. */
-export function compare(files: readonly MigrationFile[], applied: readonly Applied[]): Standing {
+export function compare<T extends Entry>(files: readonly MigrationFile[], applied: readonly T[]): Standing<T> {
   const done = new Set(applied.map(({ name }) => name));
   const pending = files.filter(({ name }) => !done.has(name));
   return { applied, pending, problems: [...historyProblems(files, applied, pending), ...lateOnes(applied, pending)] };
@@ -27,7 +27,7 @@ export function compare(files: readonly MigrationFile[], applied: readonly Appli
 
 function historyProblems(
   files: readonly MigrationFile[],
-  applied: readonly Applied[],
+  applied: readonly Entry[],
   pending: readonly MigrationFile[],
 ): Problem[] {
   const byName = new Map(files.map((file) => [file.name, file]));
@@ -41,7 +41,7 @@ function historyProblems(
 }
 
 /** Older than an applied one: elsewhere it would have run in another order. */
-function lateOnes(applied: readonly Applied[], pending: readonly MigrationFile[]): Problem[] {
+function lateOnes(applied: readonly Entry[], pending: readonly MigrationFile[]): Problem[] {
   const newest = applied.reduce((latest, { name }) => (name > latest ? name : latest), '');
   return pending.filter(({ name }) => name < newest).map(({ name }) => ({ kind: 'late', name, newest }));
 }
@@ -75,7 +75,7 @@ function assertNothingStops(problems: readonly Problem[], allowLate: boolean): v
  */
 export function planLatest(
   files: readonly MigrationFile[],
-  applied: readonly Applied[],
+  applied: readonly Entry[],
   allowLate = false,
 ): readonly MigrationFile[] {
   const { pending, problems } = compare(files, applied);

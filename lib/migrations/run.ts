@@ -7,7 +7,7 @@ import { faults, ToolkitError } from '../errors';
 import type { Permit } from '../guard/guard';
 import { applyMigration, revertMigration, type AppliedStep } from './apply';
 import { MIGRATIONS_FOLDER, readMigrations, type MigrationFile } from './files';
-import { nextBatch, readLedger, recordHistory, type Applied } from './ledger';
+import { nextBatch, readEntries, readLedger, recordHistory, type Applied, type Entry } from './ledger';
 import { findLosses } from './losses';
 import { planLatest, planRollback, type RollbackStep } from './plan';
 import { readSchema } from './schema';
@@ -31,7 +31,7 @@ export interface RunRequest {
 
 /** Names of the migrations still to apply. Creates nothing and needs no write permission. */
 export async function pendingMigrations(reader: Reader, folder = MIGRATIONS_FOLDER): Promise<string[]> {
-  return planLatest(readMigrations(folder), await readLedger(reader)).map(({ name }) => name);
+  return planLatest(readMigrations(folder), await readEntries(reader)).map(({ name }) => name);
 }
 
 /**
@@ -41,13 +41,13 @@ export async function pendingMigrations(reader: Reader, folder = MIGRATIONS_FOLD
  */
 export async function migrateLatest(database: Database, permit: Permit, request: RunRequest): Promise<string[]> {
   const files = readMigrations(request.folder);
-  const plan = (applied: readonly Applied[]) => planLatest(files, applied, request.allowLate);
+  const plan = (applied: readonly Entry[]) => planLatest(files, applied, request.allowLate);
   const done: string[] = [];
-  let left = plan(await readLedger(database.canvas)).length;
+  let left = plan(await readEntries(database.canvas)).length;
   let batch: number | undefined;
   while (left > 0) {
     const step = await withTransaction(database, permit, MIGRATION_LOCK, async (writer) => {
-      const applied = await readLedger(writer);
+      const applied = await readEntries(writer);
       const [next, ...rest] = plan(applied);
       left = rest.length;
       if (next === undefined) return undefined;
@@ -114,7 +114,7 @@ export async function rehearse(database: Database, permit: Permit, request: RunR
   const files = readMigrations(request.folder);
   const steps: AppliedStep[] = [];
   await withTransaction(database, permit, MIGRATION_LOCK, async (writer) => {
-    const applied = await readLedger(writer);
+    const applied = await readEntries(writer);
     for (const file of planLatest(files, applied, request.allowLate)) {
       steps.push(await applyNext(database, writer, file, nextBatch(applied), request));
     }
@@ -183,7 +183,7 @@ export function requireLast(files: readonly MigrationFile[], applied: readonly A
 }
 
 /** The first pending migration, if it is the one that is meant. @throws ToolkitError CONFLICT, MIGRATIONS_PENDING */
-export function requireNext(files: readonly MigrationFile[], applied: readonly Applied[], name: string): MigrationFile {
+export function requireNext(files: readonly MigrationFile[], applied: readonly Entry[], name: string): MigrationFile {
   const pending = planLatest(files, applied);
   const file = pending.find((one) => one.name === name);
   const [first] = pending;
