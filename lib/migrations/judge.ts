@@ -2,7 +2,7 @@
 import type { Dialect } from '../engines/engine';
 import { finding, type Finding, type Rule } from './findings';
 import { SCHEMA } from './sql';
-import { Cursor, type Piece } from './statements';
+import { Cursor, piecesOf, type Piece } from './statements';
 
 /** What is known of the database. Without it every table that was there before counts as filled. */
 export interface Facts {
@@ -16,6 +16,8 @@ export interface Scope {
   readonly facts: Facts;
   /** Tables that an earlier statement makes, in lower case. */
   readonly made: Set<string>;
+  /** What a piece within a piece costs. */
+  readonly assess: (piece: Piece) => Finding[];
 }
 
 /** A table as a statement names it. */
@@ -46,6 +48,16 @@ export class Judge {
   add(rule: Rule, subject: string): void {
     const found = finding(this.dialect, rule, this.piece.text, subject);
     if (!this.findings.some(({ what }) => what === found.what)) this.findings.push(found);
+  }
+
+  /** Judges a piece that stands in this one. */
+  lookInto(piece: Piece): void {
+    this.findings.push(...this.scope.assess(piece));
+  }
+
+  /** Judges a text that this one runs. */
+  lookIntoText(text: string): void {
+    for (const piece of piecesOf(this.dialect, text)) this.lookInto(piece);
   }
 
   /** What is neither known nor looked at is a finding of its own. */

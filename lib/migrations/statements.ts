@@ -143,6 +143,11 @@ function toPiece(tokens: readonly Token[], text: string, kind: Piece['kind'], is
   return { kind, tokens, isInBody, text: text.slice(first?.start ?? 0, last?.end ?? 0) };
 }
 
+/** The text of a piece from one of its tokens on. */
+export function textFrom({ text, tokens }: Piece, rest: readonly Token[]): string {
+  return text.slice((rest[0]?.start ?? 0) - (tokens[0]?.start ?? 0));
+}
+
 // --- PostgreSQL ----------------------------------------------------------------------------------------------------
 
 function piecesOfScript(tokens: readonly Token[], text: string): Piece[] {

@@ -306,6 +306,7 @@ export const POSTGRES: readonly Case[] = [
   ['CREATE TRIGGER t BEFORE UPDATE OR DELETE ON canvas.e FOR EACH ROW EXECUTE FUNCTION canvas.f()', [], 'the function was judged'],
   ['CREATE TRIGGER t BEFORE UPDATE ON dbo.e FOR EACH ROW EXECUTE FUNCTION canvas.f()', ['other-schema'], 'on a table of another'],
   ['CREATE VIEW canvas.v AS SELECT canvas.f()', ['unknown-routine'], 'reads, and calls'],
+  ['CREATE VIEW canvas.v AS SELECT 1 FROM canvas.a JOIN canvas.b ON canvas.f(x)', ['unknown-routine'], 'ON is no index here'],
   ['EXECUTE prepared', ['dynamic-sql'], 'prepared as what?'],
   ['SELECT $tag$ ; DROP TABLE canvas.a; $tag$', [], 'a string in dollars'],
   ['SELECT $a$ $b$ ; $a$; DROP TABLE canvas.t', ['drop-table'], 'that ends with its own tag'],
