@@ -13,9 +13,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Access } from '../../lib/access';
 import {
-  access, entryFor, execute, pgliteLane, postgresLane, postgresUrl, writeTargets, type Lane, type Scratch,
+  access, entryFor, execute, mssqlLane, mssqlUrl, pgliteLane, postgresLane, postgresUrl, writeTargets, type Lane, type Scratch,
 } from '../helpers/lanes';
-import { startProxy, type Hook, type Proxy } from '../helpers/postgres-proxy';
+import { startProxy, type Hook, type Proxy } from '../helpers/server-proxy';
 import { jsonLines, start, type Finished } from '../helpers/script';
 import { hostSessions, provisionHere, verifies, type HostRow } from '../helpers/state';
 
@@ -54,7 +54,7 @@ const isEverySide = process.env['CANVAS_FAULTS'] === 'all';
 
 const isCommit = (sql: string) => /^commit\b/i.test(sql);
 const withoutId = (sql: string) => sql.replace(/\bksessions\/\d+/, 'ksessions/ID');
-const isLock = (sql: string) => sql.includes('pg_advisory_xact_lock');
+const isLock = (sql: string) => /pg_advisory_xact_lock|sp_getapplock/.test(sql);
 const isEvent = (sql: string) => /^insert into \S+"HostSessionEvents"/i.test(sql);
 
 // --- embedded ----------------------------------------------------------------------------------------------
@@ -79,39 +79,69 @@ const embedded: Gallows = {
   },
 };
 
-// --- PostgreSQL --------------------------------------------------------------------------------------------
+// --- servers -----------------------------------------------------------------------------------------------
 
-const server: Gallows = {
+/** A lane whose server is reached over the network. */
+interface ServerLane {
+  readonly lane: Lane;
+  readonly engine: 'postgres' | 'mssql';
+  readonly url: string;
+  /** How many connections of the toolkit the server still has in this database, but for the one that asks. */
+  readonly others: string;
+}
+
+const POSTGRES: ServerLane = {
   lane: postgresLane,
-  isTelling: ({ moment, sql }) => moment === 'before' || isCommit(sql),
-  run(scratch, id, at) {
-    const kill = (moment: Boundary['moment']): Hook => {
-      return (index) => (at?.moment === moment && at.index === index ? 'kill' : 'pass');
-    };
-    const hooks = { onStatement: kill('before'), afterAnswer: kill('after') };
-    return runThroughProxy(scratch, [String(id), '--quiet'], () => hooks);
-  },
+  engine: 'postgres',
+  url: postgresUrl ?? 'postgres://127.0.0.1:5432',
+  others: `SELECT count(*) AS others FROM pg_catalog.pg_stat_activity
+    WHERE application_name = 'canvas-host-toolkit' AND datname = current_database() AND pid <> pg_backend_pid()`,
 };
+
+const MSSQL: ServerLane = {
+  lane: mssqlLane,
+  engine: 'mssql',
+  url: mssqlUrl ?? 'mssql://127.0.0.1:1433',
+  others: `SELECT COUNT(*) AS others FROM sys.dm_exec_sessions
+    WHERE program_name = 'canvas-host-toolkit' AND database_id = DB_ID() AND session_id <> @@SPID`,
+};
+
+function gallowsOf(server: ServerLane): Gallows {
+  return {
+    lane: server.lane,
+    isTelling: ({ moment, sql }) => moment === 'before' || isCommit(sql),
+    run(scratch, id, at) {
+      const kill = (moment: Boundary['moment']): Hook => {
+        return (index) => (at?.moment === moment && at.index === index ? 'kill' : 'pass');
+      };
+      const hooks = { onStatement: kill('before'), afterAnswer: kill('after') };
+      return runThroughProxy(server, scratch, [String(id), '--quiet'], () => hooks);
+    },
+  };
+}
 
 /** Runs `provision WORDS` with a proxy between it and the server. */
 async function runThroughProxy(
+  { engine, url }: ServerLane,
   scratch: Scratch,
   words: readonly string[],
   hooksOf: (proxy: () => Proxy) => { onStatement?: Hook; afterAnswer?: Hook },
+  env: NodeJS.ProcessEnv = {},
 ): Promise<Ran> {
-  const { hostname, port } = new URL(postgresUrl ?? '');
+  const { hostname, port } = new URL(url);
   let running: ReturnType<typeof start> | undefined;
   const proxy: Proxy = await startProxy({
+    engine,
     host: hostname,
-    port: Number(port || 5432),
+    port: Number(port || (engine === 'mssql' ? 1433 : 5432)),
     victim: () => running?.child,
     ...hooksOf(() => proxy),
   });
   try {
     const folder = join(scratch.folder, 'through-proxy');
     mkdirSync(folder, { recursive: true });
-    const { env } = writeTargets(folder, entryFor('127.0.0.1', proxy.port, databaseOf(scratch)));
-    running = start({ ...scratch, env: { ...scratch.env, ...env } }, 'provision', words);
+    const through = writeTargets(folder, entryFor('127.0.0.1', proxy.port, databaseOf(scratch), engine));
+    running = start({ ...scratch, env: { ...scratch.env, ...through.env } }, 'provision', words, env);
     return { finished: await running.finished, statements: proxy.statements };
   } finally {
     await proxy.close();
@@ -129,11 +159,8 @@ function databaseOf({ folder }: Scratch): string {
 async function waitForBackends({ database: { engine, canvas } }: Access): Promise<void> {
   if (engine.name === 'pglite') return;
   for (;;) {
-    const [row] = await canvas.ask<{ others: string }>(`
-      SELECT count(*) AS others FROM pg_catalog.pg_stat_activity
-      WHERE application_name = 'canvas-host-toolkit'
-        AND datname = current_database() AND pid <> pg_backend_pid()`);
-    if (row?.others === '0') return;
+    const [row] = await canvas.ask<{ others: string | number }>((engine.name === 'mssql' ? MSSQL : POSTGRES).others);
+    if (Number(row?.others) === 0) return;
     await sleep(20);
   }
 }
@@ -145,13 +172,12 @@ const FIRST_ID = 9000;
 const MOST = 100;
 
 function addSessions(open: Access): Promise<void> {
+  const ids = Array.from({ length: MOST }, (_, n) => FIRST_ID + n);
   return execute(
     open,
-    `INSERT INTO dbo."Sessions" ("SessionID", "SessionName")
-     SELECT ${FIRST_ID} + n, 'Session ' || n FROM generate_series(0, ${MOST}) n`,
+    `INSERT INTO dbo."Sessions" ("SessionID", "SessionName") VALUES ${ids.map((id) => `(${id}, 'Session ${id}')`).join(', ')}`,
     `INSERT INTO dbo."SessionTranscripts" ("TranscriptID", "SessionID", "Transcript")
-     SELECT "SessionID" * 10, "SessionID", '<p>Text</p>' FROM dbo."Sessions"
-     WHERE "SessionID" >= ${FIRST_ID}`,
+     VALUES ${ids.map((id) => `(${id * 10}, ${id}, '<p>Text</p>')`).join(', ')}`,
   );
 }
 
@@ -273,10 +299,10 @@ function exercise(gallows: Gallows): void {
 // --- cut off at COMMIT -------------------------------------------------------------------------------------
 
 /** A rotation of session 15 during which the network fails: what it told, and what stands afterwards. */
-async function rotateCutOff(t: ExecutionContext, hooksOf: Parameters<typeof runThroughProxy>[2]) {
-  const scratch = await postgresLane.ready(t);
+async function rotateCutOff(t: ExecutionContext, server: ServerLane, hooksOf: Parameters<typeof runThroughProxy>[3]) {
+  const scratch = await server.lane.ready(t);
   const { guid: earlier } = await access(scratch, (open) => provisionHere(open, { ksessionsId: 15 }));
-  const { finished, statements } = await runThroughProxy(scratch, ['15', '--json'], hooksOf);
+  const { finished, statements } = await runThroughProxy(server, scratch, ['15', '--json'], hooksOf);
   const [receipt = {}, ...rest] = jsonLines(finished);
   t.like(receipt, { status: 'rotated', ksessionsId: 15 });
   const delivered = String(receipt['hostGuid']);
@@ -303,16 +329,18 @@ function atFirst(isPlace: (sql: string) => boolean, verdict: ReturnType<Hook>, a
   };
 }
 
-function exerciseCutOff(): void {
-  test.serial('postgres: when the answer to COMMIT is lost, the operation is looked up', async (t) => {
-    const cut = await rotateCutOff(t, () => ({ afterAnswer: atFirst(isCommit, 'cut') }));
+function exerciseCutOff(server: ServerLane): void {
+  const { name } = server.lane;
+
+  test.serial(`${name}: when the answer to COMMIT is lost, the operation is looked up`, async (t) => {
+    const cut = await rotateCutOff(t, server, () => ({ afterAnswer: atFirst(isCommit, 'cut') }));
     t.is(cut.finished.code, 0, cut.finished.stderr);
     t.deepEqual(cut.rest, []);
     t.deepEqual(cut.row, { chain: { holds: true, events: 2 }, valid: [cut.delivered] });
   });
 
-  test.serial('postgres: when COMMIT itself is lost, it says that the new GUID is void', async (t) => {
-    const cut = await rotateCutOff(t, () => ({ onStatement: atFirst(isCommit, 'cut') }));
+  test.serial(`${name}: when COMMIT itself is lost, it says that the new GUID is void`, async (t) => {
+    const cut = await rotateCutOff(t, server, () => ({ onStatement: atFirst(isCommit, 'cut') }));
     t.is(cut.finished.code, 2, cut.finished.stderr);
     t.is(cut.rest.length, 1);
     const [error = {}] = cut.rest;
@@ -323,8 +351,8 @@ function exerciseCutOff(): void {
     t.deepEqual(cut.row, { chain: { holds: true, events: 1 }, valid: [cut.earlier] });
   });
 
-  test.serial('postgres: a COMMIT that arrives after the client was cut off is waited for', async (t) => {
-    const cut = await rotateCutOff(t, () => ({ onStatement: atFirst(isCommit, 'strand') }));
+  test.serial(`${name}: a COMMIT that arrives after the client was cut off is waited for`, async (t) => {
+    const cut = await rotateCutOff(t, server, () => ({ onStatement: atFirst(isCommit, 'strand') }));
     t.is(cut.finished.code, 0, cut.finished.stderr);
     t.deepEqual(cut.rest, []);
     t.deepEqual(cut.row, { chain: { holds: true, events: 2 }, valid: [cut.delivered] });
@@ -332,8 +360,8 @@ function exerciseCutOff(): void {
 
   for (const moment of ['onStatement', 'afterAnswer'] as const) {
     const when = moment === 'onStatement' ? 'before COMMIT arrives' : 'after COMMIT';
-    test.serial(`postgres: a server that goes away ${when} and stays away: OUTCOME_UNKNOWN`, async (t) => {
-      const cut = await rotateCutOff(t, (proxy) => ({
+    test.serial(`${name}: a server that goes away ${when} and stays away: OUTCOME_UNKNOWN`, async (t) => {
+      const cut = await rotateCutOff(t, server, (proxy) => ({
         [moment]: atFirst(isCommit, 'cut', () => proxy().refuse()),
       }));
       t.is(cut.finished.code, 2, cut.finished.stderr);
@@ -345,9 +373,9 @@ function exerciseCutOff(): void {
     });
   }
 
-  test.serial('postgres: a connection lost in the look back calls no GUID void', async (t) => {
+  test.serial(`${name}: a connection lost in the look back calls no GUID void`, async (t) => {
     let commit = Number.POSITIVE_INFINITY;
-    const cut = await rotateCutOff(t, () => ({
+    const cut = await rotateCutOff(t, server, () => ({
       onStatement(index, sql) {
         if (isCommit(sql)) commit = index;
         return index === commit + 1 ? 'cut' : 'pass';
@@ -360,10 +388,10 @@ function exerciseCutOff(): void {
 
   const places = [['at the lock', isLock], ['at COMMIT', isCommit]] as const;
   for (const [place, isPlace] of places) {
-    test.serial(`postgres: a connection lost ${place} is UNREACHABLE, without SQL`, async (t) => {
-      const scratch = await postgresLane.ready(t);
+    test.serial(`${name}: a connection lost ${place} is UNREACHABLE, without SQL`, async (t) => {
+      const scratch = await server.lane.ready(t);
       const hooks = { onStatement: atFirst(isPlace, 'cut') };
-      const { finished } = await runThroughProxy(scratch, ['15', '--json'], () => hooks);
+      const { finished } = await runThroughProxy(server, scratch, ['15', '--json'], () => hooks);
       const error = jsonLines(finished).at(-1);
       t.like(error, { status: 'error', code: 'UNREACHABLE', exit: 2 });
       t.notRegex(finished.stderr, /COMMIT;|ROLLBACK|select/i);
@@ -372,10 +400,44 @@ function exerciseCutOff(): void {
   }
 }
 
+// --- a server that falls silent ------------------------------------------------------------------------------
+
+const FAST_CLOCK = { NODE_OPTIONS: `--require ${JSON.stringify(join(__dirname, '../helpers/fast-clock.cjs'))}` };
+
+function exerciseSilence(server: ServerLane): void {
+  const { name } = server.lane;
+  const places = [
+    ['at the question who it is', (sql: string) => /isExpected/.test(sql), 'TIMEOUT', /while asking who it is/],
+    ['at the lock', isLock, 'TIMEOUT', /while taking the lock/],
+    ['at COMMIT, for ever', isCommit, 'OUTCOME_UNKNOWN', /not known whether operation/],
+  ] as const;
+  for (const [place, isPlace, code, words] of places) {
+    test.serial(`${name}: a server that falls silent ${place} ends the command: ${code}`, async (t) => {
+      const scratch = await server.lane.ready(t);
+      let isSilent = false;
+      const onStatement: Hook = (_index, sql) => {
+        isSilent ||= isPlace(sql);
+        return isSilent ? 'silence' : 'pass';
+      };
+      const { finished } = await runThroughProxy(server, scratch, ['15', '--json'], () => ({ onStatement }), FAST_CLOCK);
+      t.is(finished.code, 2, finished.stderr);
+      const error = jsonLines(finished).at(-1);
+      t.like(error, { status: 'error', code, exit: 2 }, finished.stderr);
+      t.regex(String(error?.['message']), words);
+    });
+  }
+}
+
 exercise(embedded);
-if (postgresUrl === undefined) {
-  test.skip('PostgreSQL lane: skipped, TEST_POSTGRES_URL is not set', () => undefined);
-} else {
-  exercise(server);
-  exerciseCutOff();
+for (const [server, isThere, variable] of [
+  [POSTGRES, postgresUrl !== undefined, 'TEST_POSTGRES_URL'],
+  [MSSQL, mssqlUrl !== undefined, 'TEST_MSSQL_URL'],
+] as const) {
+  if (isThere) {
+    exercise(gallowsOf(server));
+    exerciseCutOff(server);
+    exerciseSilence(server);
+  } else {
+    test.skip(`${server.lane.name} lane: skipped, ${variable} is not set`, () => undefined);
+  }
 }
