@@ -8,28 +8,19 @@
  * CANVAS_FAULTS=all npx ava test/hosts/kill.test.ts
  */
 import test, { type ExecutionContext } from 'ava';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Access } from '../../lib/access';
 import {
-  access, entryFor, execute, mssqlLane, mssqlUrl, pgliteLane, postgresLane, postgresUrl, writeTargets, type Lane, type Scratch,
-} from '../helpers/lanes';
-import { startProxy, type Hook, type Proxy } from '../helpers/server-proxy';
-import { jsonLines, start, type Finished } from '../helpers/script';
+  runAndKill, runThroughProxy, waitForDeadClients, type Boundary as Place, type Ran,
+} from '../helpers/gallows';
+import { access, execute, mssqlLane, mssqlUrl, pgliteLane, postgresLane, postgresUrl, type Lane, type Scratch } from '../helpers/lanes';
+import { jsonLines, type Finished } from '../helpers/script';
+import type { Hook } from '../helpers/server-proxy';
 import { hostSessions, provisionHere, verifies, type HostRow } from '../helpers/state';
 
-/** A place to be killed at. */
-interface Boundary {
-  readonly moment: 'before' | 'after';
-  readonly index: number;
+/** A place to be killed at, with its statement. */
+interface Boundary extends Place {
   readonly sql: string;
-}
-
-interface Ran {
-  readonly finished: Finished;
-  /** The text of each statement, in order. */
-  readonly statements: readonly string[];
 }
 
 /** One run that was killed, on a session of its own. */
@@ -41,13 +32,11 @@ interface Round {
   readonly earlier: string;
 }
 
-/** A lane with a way to kill a process between two of its statements. */
+/** A lane, and where a run on it is worth being killed. */
 interface Gallows {
   readonly lane: Lane;
   /** Whether a boundary is worth a run when not all are wanted. */
   readonly isTelling: (boundary: Boundary, previous: string) => boolean;
-  /** Runs `provision ID --quiet` to its end, or until it is killed. */
-  run(scratch: Scratch, id: number, at?: Boundary): Promise<Ran>;
 }
 
 const isEverySide = process.env['CANVAS_FAULTS'] === 'all';
@@ -57,112 +46,20 @@ const withoutId = (sql: string) => sql.replace(/\bksessions\/\d+/, 'ksessions/ID
 const isLock = (sql: string) => /pg_advisory_xact_lock|sp_getapplock/.test(sql);
 const isEvent = (sql: string) => /^insert into \S+"HostSessionEvents"/i.test(sql);
 
-// --- embedded ----------------------------------------------------------------------------------------------
-
-const PRELOAD = join(__dirname, '../helpers/kill-at-statement.cjs');
-
 const embedded: Gallows = {
   lane: pgliteLane,
   isTelling: ({ moment, sql }, previous) =>
     moment === 'before' && (isEvent(previous) || isCommit(sql) || isCommit(previous)),
-  async run(scratch, id, at) {
-    const file = join(scratch.folder, 'statements');
-    rmSync(file, { force: true });
-    const { finished } = start(scratch, 'provision', [String(id), '--quiet'], {
-      NODE_OPTIONS: `--require ${JSON.stringify(PRELOAD)}`,
-      STATEMENTS_FILE: file,
-      KILL_AT: at === undefined ? '' : `${at.moment} ${at.index}`,
-    });
-    const result = await finished;
-    const statements = readFileSync(file, 'utf8').trimEnd().split('\n');
-    return { finished: result, statements: statements.map((line) => JSON.parse(line) as string) };
-  },
 };
 
-// --- servers -----------------------------------------------------------------------------------------------
+const onServer = (lane: Lane): Gallows => ({
+  lane,
+  isTelling: ({ moment, sql }) => moment === 'before' || isCommit(sql),
+});
 
-/** A lane whose server is reached over the network. */
-interface ServerLane {
-  readonly lane: Lane;
-  readonly engine: 'postgres' | 'mssql';
-  readonly url: string;
-  /** How many connections of the toolkit the server still has in this database, but for the one that asks. */
-  readonly others: string;
-}
-
-const POSTGRES: ServerLane = {
-  lane: postgresLane,
-  engine: 'postgres',
-  url: postgresUrl ?? 'postgres://127.0.0.1:5432',
-  others: `SELECT count(*) AS others FROM pg_catalog.pg_stat_activity
-    WHERE application_name = 'canvas-host-toolkit' AND datname = current_database() AND pid <> pg_backend_pid()`,
-};
-
-const MSSQL: ServerLane = {
-  lane: mssqlLane,
-  engine: 'mssql',
-  url: mssqlUrl ?? 'mssql://127.0.0.1:1433',
-  others: `SELECT COUNT(*) AS others FROM sys.dm_exec_sessions
-    WHERE program_name = 'canvas-host-toolkit' AND database_id = DB_ID() AND session_id <> @@SPID`,
-};
-
-function gallowsOf(server: ServerLane): Gallows {
-  return {
-    lane: server.lane,
-    isTelling: ({ moment, sql }) => moment === 'before' || isCommit(sql),
-    run(scratch, id, at) {
-      const kill = (moment: Boundary['moment']): Hook => {
-        return (index) => (at?.moment === moment && at.index === index ? 'kill' : 'pass');
-      };
-      const hooks = { onStatement: kill('before'), afterAnswer: kill('after') };
-      return runThroughProxy(server, scratch, [String(id), '--quiet'], () => hooks);
-    },
-  };
-}
-
-/** Runs `provision WORDS` with a proxy between it and the server. */
-async function runThroughProxy(
-  { engine, url }: ServerLane,
-  scratch: Scratch,
-  words: readonly string[],
-  hooksOf: (proxy: () => Proxy) => { onStatement?: Hook; afterAnswer?: Hook },
-  env: NodeJS.ProcessEnv = {},
-): Promise<Ran> {
-  const { hostname, port } = new URL(url);
-  let running: ReturnType<typeof start> | undefined;
-  const proxy: Proxy = await startProxy({
-    engine,
-    host: hostname,
-    port: Number(port || (engine === 'mssql' ? 1433 : 5432)),
-    victim: () => running?.child,
-    ...hooksOf(() => proxy),
-  });
-  try {
-    const folder = join(scratch.folder, 'through-proxy');
-    mkdirSync(folder, { recursive: true });
-    const through = writeTargets(folder, entryFor('127.0.0.1', proxy.port, databaseOf(scratch), engine));
-    running = start({ ...scratch, env: { ...scratch.env, ...through.env } }, 'provision', words, env);
-    return { finished: await running.finished, statements: proxy.statements };
-  } finally {
-    await proxy.close();
-  }
-}
-
-function databaseOf({ folder }: Scratch): string {
-  const list = JSON.parse(readFileSync(join(folder, 'targets.json'), 'utf8')) as {
-    targets: { scratch: { database: string } };
-  };
-  return list.targets.scratch.database;
-}
-
-/** A server ends the transaction of a dead client when it notices; only then the truth can be seen. */
-async function waitForBackends({ database: { engine, canvas } }: Access): Promise<void> {
-  if (engine.name === 'pglite') return;
-  for (;;) {
-    const [row] = await canvas.ask<{ others: string | number }>((engine.name === 'mssql' ? MSSQL : POSTGRES).others);
-    if (Number(row?.others) === 0) return;
-    await sleep(20);
-  }
+/** Runs `provision ID --quiet` to its end, or until it is killed. */
+function provisionAndKill({ lane }: Gallows, scratch: Scratch, id: number, at?: Boundary): Promise<Ran> {
+  return runAndKill(lane, scratch, 'provision', [String(id), '--quiet'], at);
 }
 
 // --- killed ------------------------------------------------------------------------------------------------
@@ -211,7 +108,7 @@ async function killEverywhere(t: ExecutionContext, gallows: Gallows, scratch: Sc
       }
     });
   await provisionUpTo(1);
-  const undisturbed = await gallows.run(scratch, FIRST_ID);
+  const undisturbed = await provisionAndKill(gallows, scratch, FIRST_ID);
   t.is(undisturbed.finished.code, 0, undisturbed.finished.stderr);
   const boundaries = boundariesOf(t, gallows, undisturbed.statements);
   if (isRotation) await provisionUpTo(boundaries.length + 1);
@@ -219,7 +116,7 @@ async function killEverywhere(t: ExecutionContext, gallows: Gallows, scratch: Sc
   const rounds: Round[] = [];
   for (const [place, boundary] of boundaries.entries()) {
     const id = FIRST_ID + place + 1;
-    const { finished, statements } = await gallows.run(scratch, id, boundary);
+    const { finished, statements } = await provisionAndKill(gallows, scratch, id, boundary);
     t.is(finished.signal, 'SIGKILL', finished.stderr);
     const same = undisturbed.statements.slice(0, boundary.index + 1);
     t.deepEqual(statements.map(withoutId), same.map(withoutId));
@@ -256,7 +153,7 @@ function exercise(gallows: Gallows): void {
     const scratch = await gallows.lane.ready(t);
     const { rounds, commit } = await killEverywhere(t, gallows, scratch, true);
     await access(scratch, async (open) => {
-      await waitForBackends(open);
+      await waitForDeadClients(open.database);
       for (const round of rounds) {
         const delivered = round.finished.stdout.trim();
         const row = theLiveRow(t, round, await hostSessions(open, round.id));
@@ -274,7 +171,7 @@ function exercise(gallows: Gallows): void {
     const scratch = await gallows.lane.ready(t);
     const { rounds, commit } = await killEverywhere(t, gallows, scratch, false);
     await access(scratch, async (open) => {
-      await waitForBackends(open);
+      await waitForDeadClients(open.database);
       for (const round of rounds) {
         const delivered = round.finished.stdout.trim();
         const rows = await hostSessions(open, round.id);
@@ -299,15 +196,15 @@ function exercise(gallows: Gallows): void {
 // --- cut off at COMMIT -------------------------------------------------------------------------------------
 
 /** A rotation of session 15 during which the network fails: what it told, and what stands afterwards. */
-async function rotateCutOff(t: ExecutionContext, server: ServerLane, hooksOf: Parameters<typeof runThroughProxy>[3]) {
-  const scratch = await server.lane.ready(t);
+async function rotateCutOff(t: ExecutionContext, lane: Lane, hooksOf: Parameters<typeof runThroughProxy>[3]) {
+  const scratch = await lane.ready(t);
   const { guid: earlier } = await access(scratch, (open) => provisionHere(open, { ksessionsId: 15 }));
-  const { finished, statements } = await runThroughProxy(server, scratch, ['15', '--json'], hooksOf);
+  const { finished, statements } = await runThroughProxy(lane, scratch, ['provision', '15', '--json'], hooksOf);
   const [receipt = {}, ...rest] = jsonLines(finished);
   t.like(receipt, { status: 'rotated', ksessionsId: 15 });
   const delivered = String(receipt['hostGuid']);
   const [row, ...others] = await access(scratch, async (open) => {
-    await waitForBackends(open);
+    await waitForDeadClients(open.database);
     const rows = await hostSessions(open, 15);
     return rows.map((one) => ({
       chain: one.chain,
@@ -329,18 +226,18 @@ function atFirst(isPlace: (sql: string) => boolean, verdict: ReturnType<Hook>, a
   };
 }
 
-function exerciseCutOff(server: ServerLane): void {
-  const { name } = server.lane;
+function exerciseCutOff(lane: Lane): void {
+  const { name } = lane;
 
   test.serial(`${name}: when the answer to COMMIT is lost, the operation is looked up`, async (t) => {
-    const cut = await rotateCutOff(t, server, () => ({ afterAnswer: atFirst(isCommit, 'cut') }));
+    const cut = await rotateCutOff(t, lane, () => ({ afterAnswer: atFirst(isCommit, 'cut') }));
     t.is(cut.finished.code, 0, cut.finished.stderr);
     t.deepEqual(cut.rest, []);
     t.deepEqual(cut.row, { chain: { holds: true, events: 2 }, valid: [cut.delivered] });
   });
 
   test.serial(`${name}: when COMMIT itself is lost, it says that the new GUID is void`, async (t) => {
-    const cut = await rotateCutOff(t, server, () => ({ onStatement: atFirst(isCommit, 'cut') }));
+    const cut = await rotateCutOff(t, lane, () => ({ onStatement: atFirst(isCommit, 'cut') }));
     t.is(cut.finished.code, 2, cut.finished.stderr);
     t.is(cut.rest.length, 1);
     const [error = {}] = cut.rest;
@@ -352,7 +249,7 @@ function exerciseCutOff(server: ServerLane): void {
   });
 
   test.serial(`${name}: a COMMIT that arrives after the client was cut off is waited for`, async (t) => {
-    const cut = await rotateCutOff(t, server, () => ({ onStatement: atFirst(isCommit, 'strand') }));
+    const cut = await rotateCutOff(t, lane, () => ({ onStatement: atFirst(isCommit, 'strand') }));
     t.is(cut.finished.code, 0, cut.finished.stderr);
     t.deepEqual(cut.rest, []);
     t.deepEqual(cut.row, { chain: { holds: true, events: 2 }, valid: [cut.delivered] });
@@ -361,7 +258,7 @@ function exerciseCutOff(server: ServerLane): void {
   for (const moment of ['onStatement', 'afterAnswer'] as const) {
     const when = moment === 'onStatement' ? 'before COMMIT arrives' : 'after COMMIT';
     test.serial(`${name}: a server that goes away ${when} and stays away: OUTCOME_UNKNOWN`, async (t) => {
-      const cut = await rotateCutOff(t, server, (proxy) => ({
+      const cut = await rotateCutOff(t, lane, (proxy) => ({
         [moment]: atFirst(isCommit, 'cut', () => proxy().refuse()),
       }));
       t.is(cut.finished.code, 2, cut.finished.stderr);
@@ -375,7 +272,7 @@ function exerciseCutOff(server: ServerLane): void {
 
   test.serial(`${name}: a connection lost in the look back calls no GUID void`, async (t) => {
     let commit = Number.POSITIVE_INFINITY;
-    const cut = await rotateCutOff(t, server, () => ({
+    const cut = await rotateCutOff(t, lane, () => ({
       onStatement(index, sql) {
         if (isCommit(sql)) commit = index;
         return index === commit + 1 ? 'cut' : 'pass';
@@ -389,9 +286,9 @@ function exerciseCutOff(server: ServerLane): void {
   const places = [['at the lock', isLock], ['at COMMIT', isCommit]] as const;
   for (const [place, isPlace] of places) {
     test.serial(`${name}: a connection lost ${place} is UNREACHABLE, without SQL`, async (t) => {
-      const scratch = await server.lane.ready(t);
+      const scratch = await lane.ready(t);
       const hooks = { onStatement: atFirst(isPlace, 'cut') };
-      const { finished } = await runThroughProxy(server, scratch, ['15', '--json'], () => hooks);
+      const { finished } = await runThroughProxy(lane, scratch, ['provision', '15', '--json'], () => hooks);
       const error = jsonLines(finished).at(-1);
       t.like(error, { status: 'error', code: 'UNREACHABLE', exit: 2 });
       t.notRegex(finished.stderr, /COMMIT;|ROLLBACK|select/i);
@@ -402,10 +299,14 @@ function exerciseCutOff(server: ServerLane): void {
 
 // --- a server that falls silent ------------------------------------------------------------------------------
 
-const FAST_CLOCK = { NODE_OPTIONS: `--require ${JSON.stringify(join(__dirname, '../helpers/fast-clock.cjs'))}` };
+/** Slow enough for a server that is busy with others. */
+const FAST_CLOCK = {
+  NODE_OPTIONS: `--require ${JSON.stringify(join(__dirname, '../helpers/fast-clock.cjs'))}`,
+  FAST_CLOCK_RATE: '5',
+};
 
-function exerciseSilence(server: ServerLane): void {
-  const { name } = server.lane;
+function exerciseSilence(lane: Lane): void {
+  const { name } = lane;
   const places = [
     ['at the question who it is', (sql: string) => /isExpected/.test(sql), 'TIMEOUT', /while asking who it is/],
     ['at the lock', isLock, 'TIMEOUT', /while taking the lock/],
@@ -413,13 +314,13 @@ function exerciseSilence(server: ServerLane): void {
   ] as const;
   for (const [place, isPlace, code, words] of places) {
     test.serial(`${name}: a server that falls silent ${place} ends the command: ${code}`, async (t) => {
-      const scratch = await server.lane.ready(t);
+      const scratch = await lane.ready(t);
       let isSilent = false;
       const onStatement: Hook = (_index, sql) => {
         isSilent ||= isPlace(sql);
         return isSilent ? 'silence' : 'pass';
       };
-      const { finished } = await runThroughProxy(server, scratch, ['15', '--json'], () => ({ onStatement }), FAST_CLOCK);
+      const { finished } = await runThroughProxy(lane, scratch, ['provision', '15', '--json', '--wait', '1'], () => ({ onStatement }), FAST_CLOCK);
       t.is(finished.code, 2, finished.stderr);
       const error = jsonLines(finished).at(-1);
       t.like(error, { status: 'error', code, exit: 2 }, finished.stderr);
@@ -429,15 +330,15 @@ function exerciseSilence(server: ServerLane): void {
 }
 
 exercise(embedded);
-for (const [server, isThere, variable] of [
-  [POSTGRES, postgresUrl !== undefined, 'TEST_POSTGRES_URL'],
-  [MSSQL, mssqlUrl !== undefined, 'TEST_MSSQL_URL'],
+for (const [lane, url, variable] of [
+  [postgresLane, postgresUrl, 'TEST_POSTGRES_URL'],
+  [mssqlLane, mssqlUrl, 'TEST_MSSQL_URL'],
 ] as const) {
-  if (isThere) {
-    exercise(gallowsOf(server));
-    exerciseCutOff(server);
-    exerciseSilence(server);
+  if (url === undefined) {
+    test.skip(`${lane.name} lane: skipped, ${variable} is not set`, () => undefined);
   } else {
-    test.skip(`${server.lane.name} lane: skipped, ${variable} is not set`, () => undefined);
+    exercise(onServer(lane));
+    exerciseCutOff(lane);
+    exerciseSilence(lane);
   }
 }
