@@ -25,7 +25,7 @@ type Owner = Parameters<typeof legacyTarget>[0];
 export async function owning<T>(work: (owner: Owner) => Promise<T>): Promise<T> {
   const teardowns: (() => unknown)[] = [];
   try {
-    return await work({ teardown: (one: () => unknown) => void teardowns.push(one) } as unknown as Owner);
+    return await work({ teardown: (one: () => unknown) => void teardowns.push(one) });
   } finally {
     for (const teardown of teardowns.reverse()) await teardown();
   }

@@ -8,39 +8,58 @@
  * CANVAS_FAULTS=all npx ava test/hosts/kill.test.ts
  */
 import test, { type ExecutionContext } from 'ava';
+import { join } from 'node:path';
 import type { Access } from '../../lib/access';
 import {
-  isBegin, isCommit, isEverySide, placesOf, runAndKill, runThroughProxy, waitForDeadClients, type Place,
+  runAndKill, runThroughProxy, waitForDeadClients, type Boundary as Place, type Ran,
+  isCommit, isEverySide,
 } from '../helpers/gallows';
-import { access, execute, pgliteLane, postgresLane, postgresUrl, type Lane, type Scratch } from '../helpers/lanes';
-import type { Hook } from '../helpers/postgres-proxy';
+import { access, execute, mssqlLane, mssqlUrl, pgliteLane, postgresLane, postgresUrl, type Lane, type Scratch } from '../helpers/lanes';
 import { jsonLines, type Finished } from '../helpers/script';
+import type { Hook } from '../helpers/server-proxy';
 import { hostSessions, provisionHere, verifies, type HostRow } from '../helpers/state';
+
+/** A place to be killed at, with its statement. */
+interface Boundary extends Place {
+  readonly sql: string;
+}
 
 /** One run that was killed, on a session of its own. */
 interface Round {
   readonly id: number;
-  readonly boundary: Place;
+  readonly boundary: Boundary;
   readonly finished: Finished;
   /** The GUID that worked before, or '' where there was none. */
   readonly earlier: string;
 }
 
-/** Whether a boundary is worth a run when not all are wanted. */
-type IsTelling = (boundary: Place, previous: string) => boolean;
+/** A lane, and where a run on it is worth being killed. */
+interface Gallows {
+  readonly lane: Lane;
+  /** Whether a boundary is worth a run when not all are wanted. */
+  readonly isTelling: (boundary: Boundary, previous: string) => boolean;
+}
+
 
 const withoutId = (sql: string) => sql.replace(/\bksessions\/\d+/, 'ksessions/ID');
-const isLock = (sql: string) => sql.includes('pg_advisory_xact_lock');
+const isLock = (sql: string) => /pg_advisory_xact_lock|sp_getapplock/.test(sql);
 const isEvent = (sql: string) => /^insert into \S+"HostSessionEvents"/i.test(sql);
 
-const provisionQuietly = (lane: Lane, scratch: Scratch, id: number, at?: Place) =>
-  runAndKill(lane, scratch, 'provision', [String(id), '--quiet'], at);
-
-const TELLING: Record<'embedded' | 'server', IsTelling> = {
-  embedded: ({ moment, sql }, previous) =>
+const embedded: Gallows = {
+  lane: pgliteLane,
+  isTelling: ({ moment, sql }, previous) =>
     moment === 'before' && (isEvent(previous) || isCommit(sql) || isCommit(previous)),
-  server: ({ moment, sql }) => moment === 'before' || isCommit(sql),
 };
+
+const onServer = (lane: Lane): Gallows => ({
+  lane,
+  isTelling: ({ moment, sql }) => moment === 'before' || isCommit(sql),
+});
+
+/** Runs `provision ID --quiet` to its end, or until it is killed. */
+function provisionAndKill({ lane }: Gallows, scratch: Scratch, id: number, at?: Boundary): Promise<Ran> {
+  return runAndKill(lane, scratch, 'provision', [String(id), '--quiet'], at);
+}
 
 // --- killed ------------------------------------------------------------------------------------------------
 
@@ -49,35 +68,36 @@ const FIRST_ID = 9000;
 const MOST = 100;
 
 function addSessions(open: Access): Promise<void> {
+  const ids = Array.from({ length: MOST }, (_, n) => FIRST_ID + n);
   return execute(
     open,
-    `INSERT INTO dbo."Sessions" ("SessionID", "SessionName")
-     SELECT ${FIRST_ID} + n, 'Session ' || n FROM generate_series(0, ${MOST}) n`,
+    `INSERT INTO dbo."Sessions" ("SessionID", "SessionName") VALUES ${ids.map((id) => `(${id}, 'Session ${id}')`).join(', ')}`,
     `INSERT INTO dbo."SessionTranscripts" ("TranscriptID", "SessionID", "Transcript")
-     SELECT "SessionID" * 10, "SessionID", '<p>Text</p>' FROM dbo."Sessions"
-     WHERE "SessionID" >= ${FIRST_ID}`,
+     VALUES ${ids.map((id) => `(${id * 10}, ${id}, '<p>Text</p>')`).join(', ')}`,
   );
 }
 
 /** From the BEGIN of the writing transaction to the last statement of the look back. */
-function tellingBoundaries(t: ExecutionContext, isTelling: IsTelling, statements: readonly string[]): Place[] {
-  const begin = statements.findIndex(isBegin);
+function boundariesOf(
+  t: ExecutionContext,
+  { isTelling }: Gallows,
+  statements: readonly string[],
+): Boundary[] {
+  const begin = statements.findIndex((sql) => /^begin\b/i.test(sql));
   const commit = statements.findIndex(isCommit);
   t.true(begin >= 0 && commit > begin && commit < statements.length - 1, statements.join('\n'));
-  return placesOf(statements).filter((boundary) => {
+  const all = statements.flatMap((sql, index): Boundary[] => [
+    { moment: 'before', index, sql },
+    { moment: 'after', index, sql },
+  ]);
+  return all.filter((boundary) => {
     const { index } = boundary;
     return index >= begin && (isEverySide || isTelling(boundary, statements[index - 1] ?? ''));
   });
 }
 
 /** Kills one run at each boundary, each on a session of its own: all can be looked at in the end. */
-async function killEverywhere(
-  t: ExecutionContext,
-  lane: Lane,
-  isTelling: IsTelling,
-  scratch: Scratch,
-  isRotation: boolean,
-) {
+async function killEverywhere(t: ExecutionContext, gallows: Gallows, scratch: Scratch, isRotation: boolean) {
   const earlier: string[] = [];
   const provisionUpTo = (count: number) =>
     access(scratch, async (open) => {
@@ -87,15 +107,15 @@ async function killEverywhere(
       }
     });
   await provisionUpTo(1);
-  const undisturbed = await provisionQuietly(lane, scratch, FIRST_ID);
+  const undisturbed = await provisionAndKill(gallows, scratch, FIRST_ID);
   t.is(undisturbed.finished.code, 0, undisturbed.finished.stderr);
-  const boundaries = tellingBoundaries(t, isTelling, undisturbed.statements);
+  const boundaries = boundariesOf(t, gallows, undisturbed.statements);
   if (isRotation) await provisionUpTo(boundaries.length + 1);
 
   const rounds: Round[] = [];
   for (const [place, boundary] of boundaries.entries()) {
     const id = FIRST_ID + place + 1;
-    const { finished, statements } = await provisionQuietly(lane, scratch, id, boundary);
+    const { finished, statements } = await provisionAndKill(gallows, scratch, id, boundary);
     t.is(finished.signal, 'SIGKILL', finished.stderr);
     const same = undisturbed.statements.slice(0, boundary.index + 1);
     t.deepEqual(statements.map(withoutId), same.map(withoutId));
@@ -124,13 +144,13 @@ async function provisionAgain(t: ExecutionContext, open: Access, round: Round): 
   t.true(verifies(open, guid, theLiveRow(t, round, await hostSessions(open, round.id))), where(round));
 }
 
-function exercise(lane: Lane, isTelling: IsTelling): void {
-  const { name } = lane;
+function exercise(gallows: Gallows): void {
+  const { name } = gallows.lane;
 
   test.serial(`${name}: a killed rotation leaves the old GUID or the delivered one`, async (t) => {
     t.timeout(600_000);
-    const scratch = await lane.ready(t);
-    const { rounds, commit } = await killEverywhere(t, lane, isTelling, scratch, true);
+    const scratch = await gallows.lane.ready(t);
+    const { rounds, commit } = await killEverywhere(t, gallows, scratch, true);
     await access(scratch, async (open) => {
       await waitForDeadClients(open.database);
       for (const round of rounds) {
@@ -147,8 +167,8 @@ function exercise(lane: Lane, isTelling: IsTelling): void {
 
   test.serial(`${name}: a killed first provisioning leaves none or the delivered one`, async (t) => {
     t.timeout(600_000);
-    const scratch = await lane.ready(t);
-    const { rounds, commit } = await killEverywhere(t, lane, isTelling, scratch, false);
+    const scratch = await gallows.lane.ready(t);
+    const { rounds, commit } = await killEverywhere(t, gallows, scratch, false);
     await access(scratch, async (open) => {
       await waitForDeadClients(open.database);
       for (const round of rounds) {
@@ -175,10 +195,10 @@ function exercise(lane: Lane, isTelling: IsTelling): void {
 // --- cut off at COMMIT -------------------------------------------------------------------------------------
 
 /** A rotation of session 15 during which the network fails: what it told, and what stands afterwards. */
-async function rotateCutOff(t: ExecutionContext, hooksOf: Parameters<typeof runThroughProxy>[3]) {
-  const scratch = await postgresLane.ready(t);
+async function rotateCutOff(t: ExecutionContext, lane: Lane, hooksOf: Parameters<typeof runThroughProxy>[3]) {
+  const scratch = await lane.ready(t);
   const { guid: earlier } = await access(scratch, (open) => provisionHere(open, { ksessionsId: 15 }));
-  const { finished, statements } = await runThroughProxy(scratch, 'provision', ['15', '--json'], hooksOf);
+  const { finished, statements } = await runThroughProxy(lane, scratch, ['provision', '15', '--json'], hooksOf);
   const [receipt = {}, ...rest] = jsonLines(finished);
   t.like(receipt, { status: 'rotated', ksessionsId: 15 });
   const delivered = String(receipt['hostGuid']);
@@ -205,16 +225,18 @@ function atFirst(isPlace: (sql: string) => boolean, verdict: ReturnType<Hook>, a
   };
 }
 
-function exerciseCutOff(): void {
-  test.serial('postgres: when the answer to COMMIT is lost, the operation is looked up', async (t) => {
-    const cut = await rotateCutOff(t, () => ({ afterAnswer: atFirst(isCommit, 'cut') }));
+function exerciseCutOff(lane: Lane): void {
+  const { name } = lane;
+
+  test.serial(`${name}: when the answer to COMMIT is lost, the operation is looked up`, async (t) => {
+    const cut = await rotateCutOff(t, lane, () => ({ afterAnswer: atFirst(isCommit, 'cut') }));
     t.is(cut.finished.code, 0, cut.finished.stderr);
     t.deepEqual(cut.rest, []);
     t.deepEqual(cut.row, { chain: { holds: true, events: 2 }, valid: [cut.delivered] });
   });
 
-  test.serial('postgres: when COMMIT itself is lost, it says that the new GUID is void', async (t) => {
-    const cut = await rotateCutOff(t, () => ({ onStatement: atFirst(isCommit, 'cut') }));
+  test.serial(`${name}: when COMMIT itself is lost, it says that the new GUID is void`, async (t) => {
+    const cut = await rotateCutOff(t, lane, () => ({ onStatement: atFirst(isCommit, 'cut') }));
     t.is(cut.finished.code, 2, cut.finished.stderr);
     t.is(cut.rest.length, 1);
     const [error = {}] = cut.rest;
@@ -225,8 +247,8 @@ function exerciseCutOff(): void {
     t.deepEqual(cut.row, { chain: { holds: true, events: 1 }, valid: [cut.earlier] });
   });
 
-  test.serial('postgres: a COMMIT that arrives after the client was cut off is waited for', async (t) => {
-    const cut = await rotateCutOff(t, () => ({ onStatement: atFirst(isCommit, 'strand') }));
+  test.serial(`${name}: a COMMIT that arrives after the client was cut off is waited for`, async (t) => {
+    const cut = await rotateCutOff(t, lane, () => ({ onStatement: atFirst(isCommit, 'strand') }));
     t.is(cut.finished.code, 0, cut.finished.stderr);
     t.deepEqual(cut.rest, []);
     t.deepEqual(cut.row, { chain: { holds: true, events: 2 }, valid: [cut.delivered] });
@@ -234,8 +256,8 @@ function exerciseCutOff(): void {
 
   for (const moment of ['onStatement', 'afterAnswer'] as const) {
     const when = moment === 'onStatement' ? 'before COMMIT arrives' : 'after COMMIT';
-    test.serial(`postgres: a server that goes away ${when} and stays away: OUTCOME_UNKNOWN`, async (t) => {
-      const cut = await rotateCutOff(t, (proxy) => ({
+    test.serial(`${name}: a server that goes away ${when} and stays away: OUTCOME_UNKNOWN`, async (t) => {
+      const cut = await rotateCutOff(t, lane, (proxy) => ({
         [moment]: atFirst(isCommit, 'cut', () => proxy().refuse()),
       }));
       t.is(cut.finished.code, 2, cut.finished.stderr);
@@ -247,9 +269,9 @@ function exerciseCutOff(): void {
     });
   }
 
-  test.serial('postgres: a connection lost in the look back calls no GUID void', async (t) => {
+  test.serial(`${name}: a connection lost in the look back calls no GUID void`, async (t) => {
     let commit = Number.POSITIVE_INFINITY;
-    const cut = await rotateCutOff(t, () => ({
+    const cut = await rotateCutOff(t, lane, () => ({
       onStatement(index, sql) {
         if (isCommit(sql)) commit = index;
         return index === commit + 1 ? 'cut' : 'pass';
@@ -262,10 +284,10 @@ function exerciseCutOff(): void {
 
   const places = [['at the lock', isLock], ['at COMMIT', isCommit]] as const;
   for (const [place, isPlace] of places) {
-    test.serial(`postgres: a connection lost ${place} is UNREACHABLE, without SQL`, async (t) => {
-      const scratch = await postgresLane.ready(t);
+    test.serial(`${name}: a connection lost ${place} is UNREACHABLE, without SQL`, async (t) => {
+      const scratch = await lane.ready(t);
       const hooks = { onStatement: atFirst(isPlace, 'cut') };
-      const { finished } = await runThroughProxy(scratch, 'provision', ['15', '--json'], () => hooks);
+      const { finished } = await runThroughProxy(lane, scratch, ['provision', '15', '--json'], () => hooks);
       const error = jsonLines(finished).at(-1);
       t.like(error, { status: 'error', code: 'UNREACHABLE', exit: 2 });
       t.notRegex(finished.stderr, /COMMIT;|ROLLBACK|select/i);
@@ -274,10 +296,48 @@ function exerciseCutOff(): void {
   }
 }
 
-exercise(pgliteLane, TELLING.embedded);
-if (postgresUrl === undefined) {
-  test.skip('PostgreSQL lane: skipped, TEST_POSTGRES_URL is not set', () => undefined);
-} else {
-  exercise(postgresLane, TELLING.server);
-  exerciseCutOff();
+// --- a server that falls silent ------------------------------------------------------------------------------
+
+/** Slow enough for a server that is busy with others. */
+const FAST_CLOCK = {
+  NODE_OPTIONS: `--require ${JSON.stringify(join(__dirname, '../helpers/fast-clock.cjs'))}`,
+  FAST_CLOCK_RATE: '5',
+};
+
+function exerciseSilence(lane: Lane): void {
+  const { name } = lane;
+  const places = [
+    ['at the question who it is', (sql: string) => /isExpected/.test(sql), 'TIMEOUT', /while asking who it is/],
+    ['at the lock', isLock, 'TIMEOUT', /while taking the lock/],
+    ['at COMMIT, for ever', isCommit, 'OUTCOME_UNKNOWN', /not known whether operation/],
+  ] as const;
+  for (const [place, isPlace, code, words] of places) {
+    test.serial(`${name}: a server that falls silent ${place} ends the command: ${code}`, async (t) => {
+      const scratch = await lane.ready(t);
+      let isSilent = false;
+      const onStatement: Hook = (_index, sql) => {
+        isSilent ||= isPlace(sql);
+        return isSilent ? 'silence' : 'pass';
+      };
+      const { finished } = await runThroughProxy(lane, scratch, ['provision', '15', '--json', '--wait', '1'], () => ({ onStatement }), FAST_CLOCK);
+      t.is(finished.code, 2, finished.stderr);
+      const error = jsonLines(finished).at(-1);
+      t.like(error, { status: 'error', code, exit: 2 }, finished.stderr);
+      t.regex(String(error?.['message']), words);
+    });
+  }
+}
+
+exercise(embedded);
+for (const [lane, url, variable] of [
+  [postgresLane, postgresUrl, 'TEST_POSTGRES_URL'],
+  [mssqlLane, mssqlUrl, 'TEST_MSSQL_URL'],
+] as const) {
+  if (url === undefined) {
+    test.skip(`${lane.name} lane: skipped, ${variable} is not set`, () => undefined);
+  } else {
+    exercise(onServer(lane));
+    exerciseCutOff(lane);
+    exerciseSilence(lane);
+  }
 }
