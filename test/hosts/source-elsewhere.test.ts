@@ -1,0 +1,26 @@
+import test from 'ava';
+import {
+  access, asAdmin, asMssqlAdmin, databaseOf, mssqlLane, mssqlUrl, postgresLane, postgresUrl, retarget, type Lane,
+} from '../helpers/lanes';
+import { count, provisionHere } from '../helpers/state';
+
+const servers: [Lane, string | undefined, (statement: string, database: string) => Promise<unknown>][] = [
+  [postgresLane, postgresUrl, asAdmin],
+  [mssqlLane, mssqlUrl, asMssqlAdmin],
+];
+for (const [lane, url, asAdministrator] of servers) {
+  (url === undefined ? test.skip : test.serial)(`${lane.name}: with KSESSIONS in another database both ids are right`, async (t) => {
+    const canvas = await lane.ready(t);
+    const source = databaseOf(await lane.ready(t));
+    await asAdministrator(`UPDATE dbo."Sessions" SET "SessionName" = 'From elsewhere' WHERE "SessionID" = 15`, source);
+    await asAdministrator(`DELETE FROM dbo."Sessions"`, databaseOf(canvas));
+    await access(retarget(canvas, { source: { database: source } }), async (open) => {
+      t.is(open.database.source.admission.identity.database.toLowerCase(), source);
+      const first = await provisionHere(open, { ksessionsId: 212 });
+      const { outcome } = await provisionHere(open, { ksessionsId: 15 });
+      t.deepEqual([first.outcome.canvasSessionId, first.outcome.session.title], [1, 'Need For Messengers']);
+      t.like(outcome, { canvasSessionId: 2, hostSessionId: 2, session: { ksessionsId: 15, title: 'From elsewhere' } });
+      t.is(await count(open.database, `canvas."Sessions" WHERE "SessionId" = 2 AND "KSessionsId" = 15 AND "Title" = 'From elsewhere'`), 1);
+    });
+  });
+}
