@@ -65,13 +65,14 @@ for (const [lane, url, port] of servers) {
 
 test.serial('pglite: provisioning asks the embedded engine exactly as often', async (t) => {
   const sent: string[] = [];
-  const { query } = pg.Client.prototype;
-  t.teardown(() => void (pg.Client.prototype.query = query));
-  pg.Client.prototype.query = function (this: pg.Client, ...words: unknown[]) {
+  const client = pg.Client.prototype as { query: (...words: unknown[]) => unknown };
+  const original = Object.getOwnPropertyDescriptor(client, 'query')?.value as typeof client.query;
+  t.teardown(() => void (client.query = original));
+  client.query = function (this: pg.Client, ...words) {
     const [statement] = words as [string | { text: string }];
     sent.push(typeof statement === 'string' ? statement : statement.text);
-    return Reflect.apply(query, this, words) as unknown;
-  } as typeof query;
+    return Reflect.apply(original, this, words);
+  };
   await access(await pgliteLane.ready(t), async (open) => {
     for (const trips of [FIRST, ROTATION]) {
       sent.length = 0;
