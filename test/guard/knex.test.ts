@@ -25,7 +25,7 @@ async function codeOf(work: () => unknown): Promise<string> {
 
 test.serial('NODE_ENV=production npx knex migrate:latest exits 3 and makes nothing', async (t) => {
   const scratch = await pgliteLane.empty(t);
-  const { code, stdout, stderr } = await runKnex(scratch, ['migrate:latest'], { NODE_ENV: 'production' });
+  const { code, stdout, stderr } = await runKnex(scratch, ['migrate:latest'], { env: { NODE_ENV: 'production' } });
   t.is(code, 3, stderr);
   t.regex(stderr, /^GUARD_PRODUCTION: .+\n {2}NODE_ENV is "production"\.\n {2}.+\n$/m);
   t.notRegex(stdout, /Batch|migrations/);

@@ -37,10 +37,14 @@ export function start(scratch: Scratch, script: string, words: readonly string[]
   return launch(commandOf(script, words), scratch.folder, { ...scratch.env, ...env });
 }
 
-/** Runs `knex WORDS…` with this package's knexfile to its end. */
-export function runKnex(scratch: Scratch, words: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Finished> {
+/** Runs `knex WORDS…` with the knexfile of a package, this one unless told otherwise, to its end. */
+export function runKnex(
+  scratch: Scratch,
+  words: readonly string[],
+  { env = {}, folder = PACKAGE_ROOT }: { readonly env?: NodeJS.ProcessEnv; readonly folder?: string } = {},
+): Promise<Finished> {
   const command = [process.execPath, ...process.execArgv, join(PACKAGE_ROOT, 'node_modules', 'knex', 'bin', 'cli.js')];
-  return launch([...command, ...words], PACKAGE_ROOT, { ...scratch.env, ...env }).finished;
+  return launch([...command, ...words], folder, { ...scratch.env, ...env }).finished;
 }
 
 function launch([file = '', ...words]: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Running {
