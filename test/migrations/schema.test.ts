@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import { withTransaction } from '../../lib/engines/database';
+import { loadMigration, readMigrations } from '../../lib/migrations/files';
 import {
   catalogueOf,
   differences,
@@ -342,4 +343,16 @@ test('expectations add up: later ones add columns, indexes and keys, and replace
   const together = unite([first, second]);
   t.deepEqual(together['Sessions'] as object, Sessions);
   t.deepEqual(together['HostSessions']?.indexes, HostSessions.indexes);
+});
+
+test('what the migrations promise, all together, is what the contract says', (t) => {
+  const promised = unite(readMigrations().map((file) => loadMigration(file).shape ?? {}));
+  const whole = Object.fromEntries(
+    Object.entries(promised).map(([table, { columns = {}, primaryKey = [], indexes = [], foreignKeys = [], appendOnly = false }]) => [
+      table,
+      { columns, primaryKey, indexes, foreignKeys, appendOnly },
+    ]),
+  );
+  t.deepEqual(Object.keys(whole).sort(), [...TABLES].sort());
+  t.is(fingerprint(whole, TABLES), fingerprint(CANVAS));
 });
