@@ -1,5 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { withTransaction } from '../../lib/engines/database';
+import { UNKNOWN_FILTER } from '../../lib/migrations/catalogue';
+import { loadMigration, readMigrations } from '../../lib/migrations/files';
 import {
   catalogueOf,
   differences,
@@ -37,8 +39,14 @@ type Brief = readonly [kind: Difference['kind'], severity: Difference['severity'
 
 const brief = ({ kind, severity, object, actual }: Difference): Brief => [kind, severity, object, actual];
 
-/** Each change by hand, and exactly what must be told of it. */
-const BY_HAND: readonly { readonly title: string; readonly change: string; readonly told: readonly Brief[] }[] = [
+/** A change by hand, and exactly what must be told of it. */
+interface ByHand {
+  readonly title: string;
+  readonly change: string;
+  readonly told: readonly Brief[];
+}
+
+const ON_POSTGRES: readonly ByHand[] = [
   {
     title: 'a dropped table',
     change: `DROP TABLE ${H}`,
@@ -308,6 +316,85 @@ const BY_HAND: readonly { readonly title: string; readonly change: string; reado
   },
 ];
 
+/** What has a wording of its own on SQL Server; each works on other TDS servers too. */
+const ON_MSSQL: readonly ByHand[] = [
+  {
+    title: 'a dropped table',
+    change: 'DROP TABLE canvas.HostSessions',
+    told: [['missing table', 'fault', 'canvas.HostSessions', 'none']],
+  },
+  {
+    title: 'a dropped column',
+    change: 'ALTER TABLE canvas.Sessions DROP COLUMN Title',
+    told: [['missing column', 'fault', 'canvas.Sessions.Title', 'none']],
+  },
+  {
+    title: 'a narrower text and one that loses letters',
+    change: `ALTER TABLE canvas.Sessions DROP COLUMN Title; ALTER TABLE canvas.Sessions DROP COLUMN Description;
+      ALTER TABLE canvas.Sessions ADD Title nvarchar(199) NULL;
+      ALTER TABLE canvas.Sessions ADD Description varchar(1000) NULL`,
+    told: [
+      ['type', 'fault', 'canvas.Sessions.Title', 'text(199)'],
+      ['type', 'fault', 'canvas.Sessions.Description', 'other:varchar'],
+    ],
+  },
+  {
+    title: 'a wider text, as information',
+    change: `ALTER TABLE canvas.Sessions DROP COLUMN Title; ALTER TABLE canvas.Sessions ADD Title nvarchar(201) NULL`,
+    told: [['type', 'information', 'canvas.Sessions.Title', 'text(201)']],
+  },
+  {
+    title: 'a fingerprint compared without case',
+    change: `ALTER TABLE canvas.HostSessions DROP COLUMN GuidFingerprint;
+      ALTER TABLE canvas.HostSessions ADD GuidFingerprint nvarchar(16) NULL`,
+    told: [['type', 'fault', 'canvas.HostSessions.GuidFingerprint', 'text(16)']],
+  },
+  {
+    title: 'a column that must not be NULL and may',
+    change: `ALTER TABLE canvas.HostSessions DROP COLUMN LastUsedAt;
+      ALTER TABLE canvas.HostSessions ADD LastUsedAt datetime2 NOT NULL`,
+    told: [['nullability', 'fault', 'canvas.HostSessions.LastUsedAt', 'NOT NULL']],
+  },
+  {
+    title: 'a default nobody expects, as information',
+    change: 'ALTER TABLE canvas.HostSessions ADD CONSTRAINT df DEFAULT 1 FOR IsActive',
+    told: [['default', 'information', 'canvas.HostSessions.IsActive', `default '1'`]],
+  },
+  {
+    title: 'a lost primary key',
+    change: 'ALTER TABLE canvas.HostSessions DROP CONSTRAINT PK_HostSessions',
+    told: [['primary key', 'fault', 'primary key of canvas.HostSessions', 'none']],
+  },
+  {
+    title: 'a dropped index',
+    change: 'DROP INDEX IX_HostSessions_HostGuidHash ON canvas.HostSessions',
+    told: [['missing index', 'fault', 'index on canvas.HostSessions (HostGuidHash)', 'none']],
+  },
+  {
+    title: 'a dropped foreign key',
+    change: 'ALTER TABLE canvas.HostSessions DROP CONSTRAINT FK_HostSessions_Sessions_SessionId',
+    told: [['missing foreign key', 'fault', 'foreign key of canvas.HostSessions (SessionId)', 'none']],
+  },
+  {
+    title: 'another delete rule',
+    change: `ALTER TABLE canvas.HostSessions DROP CONSTRAINT FK_HostSessions_Sessions_SessionId;
+      ALTER TABLE canvas.HostSessions ADD CONSTRAINT fk FOREIGN KEY (SessionId) REFERENCES canvas.Sessions (SessionId)`,
+    told: [['delete rule', 'fault', 'foreign key of canvas.HostSessions (SessionId) fk', 'no action']],
+  },
+  {
+    title: 'a dropped trigger',
+    change: 'DROP TRIGGER canvas.TR_HostSessionEvents_AppendOnly',
+    told: [['append-only', 'fault', 'canvas.HostSessionEvents', 'changes allowed']],
+  },
+  {
+    title: 'a column nobody expects, as information',
+    change: 'ALTER TABLE canvas.Sessions ADD Colour nvarchar(max) NULL',
+    told: [['extra', 'information', 'canvas.Sessions.Colour', 'a column other:nvarchar(max)']],
+  },
+];
+
+const BY_HAND = { postgres: ON_POSTGRES, mssql: ON_MSSQL } as const;
+
 const TABLES = Object.keys(CANVAS);
 
 for (const lane of lanes()) {
@@ -315,11 +402,14 @@ for (const lane of lanes()) {
     await access(await lane.ready(t), async (open) => {
       const before = await readSchema(open.database.canvas);
       t.deepEqual(differences(CANVAS, before), [], 'nothing on a fresh database');
-      t.is(fingerprint(before.tables, TABLES), fingerprint(CANVAS), 'the fingerprint is the same on every engine');
-      for (const { title, change, told } of BY_HAND) {
+      const whole = fingerprint(before.tables, TABLES);
+      const isAllShown = before.tables['Sessions']?.indexes.every(({ filter }) => filter !== UNKNOWN_FILTER) === true;
+      if (isAllShown) t.is(whole, fingerprint(CANVAS), 'the fingerprint is the same on every engine');
+      else t.is(lane.name, 'mssql', 'only another TDS server keeps filters to itself');
+      for (const { title, change, told } of BY_HAND[lane.dialect]) {
         const live = await schemaAfter(t, open, change);
         t.deepEqual(differences(CANVAS, live).map(brief), told, title);
-        const isSame = fingerprint(live.tables, TABLES) === fingerprint(CANVAS);
+        const isSame = fingerprint(live.tables, TABLES) === whole;
         t.is(isSame, told.length === 0, `the fingerprint tells: ${title}`);
       }
       const after = await readSchema(open.database.canvas);
@@ -342,4 +432,16 @@ test('expectations add up: later ones add columns, indexes and keys, and replace
   const together = unite([first, second]);
   t.deepEqual(together['Sessions'] as object, Sessions);
   t.deepEqual(together['HostSessions']?.indexes, HostSessions.indexes);
+});
+
+test('what the migrations promise, all together, is what the contract says', (t) => {
+  const promised = unite(readMigrations().map((file) => loadMigration(file).shape ?? {}));
+  const whole = Object.fromEntries(
+    Object.entries(promised).map(([table, { columns = {}, primaryKey = [], indexes = [], foreignKeys = [], appendOnly = false }]) => [
+      table,
+      { columns, primaryKey, indexes, foreignKeys, appendOnly },
+    ]),
+  );
+  t.deepEqual(Object.keys(whole).sort(), [...TABLES].sort());
+  t.is(fingerprint(whole, TABLES), fingerprint(CANVAS));
 });
