@@ -2,12 +2,12 @@ import test from 'ava';
 import { jsonLines, run, runHere } from '../helpers/script';
 import { asAdmin, databaseOf, open, postgresLane, postgresUrl, retarget } from '../helpers/lanes';
 import { leadElsewhere, staySilent } from '../helpers/misleading-servers';
-import { startProxy } from '../helpers/postgres-proxy';
+import { startProxy } from '../helpers/server-proxy';
 import { rowsOf } from '../helpers/state';
 
 const server = postgresUrl === undefined ? test.skip : test.serial;
 const url = new URL(postgresUrl ?? 'postgres://127.0.0.1');
-const at = { host: url.hostname, port: Number(url.port || 5432) };
+const at = { engine: 'postgres' as const, host: url.hostname, port: Number(url.port || 5432) };
 
 server('postgres: a server that leads to another database is refused after one question, nothing written', async (t) => {
   const wanted = await postgresLane.ready(t);

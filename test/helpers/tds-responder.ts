@@ -67,7 +67,7 @@ const STATEMENTS: ReadonlySet<Heard['kind']> = new Set(['batch', 'rpc', 'begin',
 const TYPE = { batch: 0x01, rpc: 0x03, answer: 0x04, attention: 0x06, transaction: 0x0e, login: 0x10, prelogin: 0x12 };
 
 /** Transaction manager requests, 2.2.6.9, and the ENVCHANGE that tells of each, 2.2.7.9. */
-const REQUESTS = new Map([[5, 'begin'], [7, 'commit'], [8, 'rollback']] as const);
+const REQUESTS = new Map<number, 'begin' | 'commit' | 'rollback'>([[5, 'begin'], [7, 'commit'], [8, 'rollback']]);
 const TOLD = { begin: 8, commit: 9, rollback: 10 } as const;
 
 let transactions = 0;
@@ -101,25 +101,20 @@ class Session {
   }
 
   async #answer(type: number, body: Buffer): Promise<void> {
-    const none = { sql: '', declared: '' };
     if (this.#isGone) return;
     // 2.2.1.7: what was being answered ends first, then comes a message of its own that says the attention was heard.
     if (type === TYPE.attention) return void this.socket.write(packet(done(0x20)));
-    if (type === TYPE.prelogin) return this.#react({ kind: 'prelogin', ...none }, () => [PRELOGIN]);
-    if (type === TYPE.login) return this.#react({ kind: 'login', ...none }, () => [LOGINACK, done()]);
-    const rest = afterHeaders(body);
-    if (type === TYPE.rpc) return this.#react({ kind: 'rpc', ...statementOf(rest) }, () => [done()]);
-    if (type === TYPE.batch) {
-      const kind = this.#isSetUp ? 'batch' : 'settings';
-      this.#isSetUp = true;
-      return this.#react({ kind, ...none, sql: rest.toString('utf16le') }, () => [done()]);
-    }
-    const kind = REQUESTS.get(rest.readUInt16LE(0) as 5);
-    if (kind !== undefined) await this.#react({ kind, ...none }, () => this.#transact(kind));
+    const request = requestIn(type, body);
+    const { kind } = request;
+    if (kind === 'prelogin') return this.#react(request, () => [PRELOGIN]);
+    if (kind === 'login') return this.#react(request, () => [LOGINACK, done()]);
+    if (kind === 'begin' || kind === 'commit' || kind === 'rollback') return this.#react(request, () => this.#transact(kind));
+    await this.#react(this.#isSetUp ? request : { ...request, kind: 'settings' }, () => [done()]);
+    this.#isSetUp = true;
   }
 
   /** What the script says, or the usual; a request of the transaction manager that is refused changes nothing. */
-  async #react(request: Omit<Heard, 'connection' | 'transaction'>, usual: () => Buffer[]): Promise<void> {
+  async #react(request: RequestOfClient, usual: () => Buffer[]): Promise<void> {
     const heard = { ...request, connection: this.index, transaction: this.#transaction };
     this.heard.push(heard);
     const interrupted = new Promise<readonly Buffer[]>((resolve) => (this.#interrupt = () => resolve([done()])));
@@ -160,23 +155,50 @@ export function pretending(script: Script = () => undefined): Script {
 
 // --- what the client says ------------------------------------------------------------------------------------------
 
+export type RequestOfClient = Omit<Heard, 'connection' | 'transaction'>;
+
+/** A whole message. */
+export interface Message {
+  readonly type: number;
+  readonly body: Buffer;
+  /** As it came, its packets' headers included. */
+  readonly bytes: Buffer;
+}
+
 /** Packets, 2.2.3: type, status (1 is the last of a message), length, and four bytes that say nothing here. */
-export async function* messagesOf(socket: Socket): AsyncGenerator<{ type: number; body: Buffer }> {
+export async function* messagesOf(socket: Socket): AsyncGenerator<Message> {
   let rest = Buffer.alloc(0);
   let body = Buffer.alloc(0);
+  let bytes = Buffer.alloc(0);
   for await (const chunk of socket as AsyncIterable<Buffer>) {
     rest = Buffer.concat([rest, chunk]);
     while (rest.length >= 8 && rest.length >= rest.readUInt16BE(2)) {
       const length = rest.readUInt16BE(2);
       body = Buffer.concat([body, rest.subarray(8, length)]);
+      bytes = Buffer.concat([bytes, rest.subarray(0, length)]);
       const [type = 0, status = 0] = rest;
       rest = rest.subarray(length);
       if ((status & 1) === 0) continue;
-      yield { type, body };
-      body = Buffer.alloc(0);
+      yield { type, body, bytes };
+      body = bytes = Buffer.alloc(0);
     }
   }
 }
+
+/** What a message asks for. An attention asks for nothing. */
+export function requestIn(type: number, body: Buffer): RequestOfClient {
+  const none = { sql: '', declared: '' };
+  if (type === TYPE.prelogin) return { kind: 'prelogin', ...none };
+  if (type === TYPE.login) return { kind: 'login', ...none };
+  const rest = afterHeaders(body);
+  if (type === TYPE.batch) return { kind: 'batch', sql: rest.toString('utf16le'), declared: '' };
+  if (type === TYPE.rpc) return { kind: 'rpc', ...statementOf(rest) };
+  const kind = REQUESTS.get(rest.readUInt16LE(0));
+  if (type === TYPE.transaction && kind !== undefined) return { kind, ...none };
+  throw new Error(`Nothing is known here of messages of type ${type}.`);
+}
+
+export const isAttention = ({ type }: Message): boolean => type === TYPE.attention;
 
 /** ALL_HEADERS, 2.2.5.3, begin with their own length. */
 const afterHeaders = (body: Buffer): Buffer => body.subarray(body.readUInt32LE(0));

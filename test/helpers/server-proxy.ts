@@ -1,22 +1,26 @@
 /**
- * A proxy between a client and a PostgreSQL server that knows each statement and can cut or kill around it.
- * Messages: https://www.postgresql.org/docs/current/protocol-message-formats.html. It speaks no TLS.
+ * A proxy between a client and a server that knows each statement and can cut or kill around it. It speaks no TLS.
+ * PostgreSQL's messages: https://www.postgresql.org/docs/current/protocol-message-formats.html; those of SQL Server are
+ * read by tds-responder.ts.
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import * as tds from './tds-responder';
 
 /**
  * What happens at a boundary: `pass` goes on; `kill` ends the victim with SIGKILL; `cut` destroys both
- * sockets; `strand` destroys the client's socket and only later sends the statement, as a slow network would.
+ * sockets; `strand` destroys the client's socket and only later sends the statement, as a slow network would;
+ * `silence`, before a statement only, carries nothing any more and leaves both sockets open.
  */
-export type Verdict = 'pass' | 'kill' | 'cut' | 'strand';
+export type Verdict = 'pass' | 'kill' | 'cut' | 'strand' | 'silence';
 
 /** Asked at a boundary. @param index of the statement among all of this proxy, from 0 */
 export type Hook = (index: number, sql: string) => Verdict;
 
 export interface ProxyOptions {
+  readonly engine: 'postgres' | 'mssql';
   readonly host: string;
   readonly port: number;
   /** Whom `kill` kills. */
@@ -72,6 +76,46 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   };
 }
 
+/** How an engine's clients and servers talk. */
+interface Protocol {
+  /** `sql` is the statement that a message completes, if it does; a part of one waits for what completes it. */
+  requests(client: Socket): AsyncGenerator<{ readonly bytes: Buffer; readonly sql?: string; readonly isPart?: boolean }>;
+  answers(upstream: Socket): AsyncGenerator<{ readonly bytes: Buffer; readonly isEnd: boolean }>;
+}
+
+const PROTOCOLS: Record<ProxyOptions['engine'], Protocol> = {
+  postgres: {
+    async *requests(client) {
+      let sql = '';
+      for await (const { type, bytes } of requestsOf(client)) {
+        if (type === 'P') sql = textAt(bytes, 1);
+        if (type === 'Q') sql = textAt(bytes, 0);
+        if (type === 'Q' || type === 'S') yield { bytes, sql };
+        else yield { bytes, isPart: ['P', 'B', 'D', 'E', 'C'].includes(type) };
+      }
+    },
+    async *answers(upstream) {
+      for await (const { type, bytes } of messagesOf(upstream)) yield { bytes, isEnd: type === 'Z' };
+    },
+  },
+  mssql: {
+    async *requests(client) {
+      let isSetUp = false;
+      for await (const message of tds.messagesOf(client)) {
+        const { bytes } = message;
+        const request = tds.isAttention(message) ? undefined : tds.requestIn(message.type, message.body);
+        // The first batch is the driver's own.
+        if (request === undefined || ['prelogin', 'login'].includes(request.kind) || !isSetUp) yield { bytes };
+        else yield { bytes, sql: request.sql === '' ? request.kind.toUpperCase() : request.sql };
+        isSetUp ||= request?.kind === 'batch';
+      }
+    },
+    async *answers(upstream) {
+      for await (const { bytes } of tds.messagesOf(upstream)) yield { bytes, isEnd: true };
+    },
+  },
+};
+
 interface Message {
   /** The type byte; '' for the packets of the start, which have none. */
   readonly type: string;
@@ -83,13 +127,16 @@ class Link {
   /** Statements that were sent and not answered yet, oldest first. */
   readonly #sent: number[] = [];
   #isStrandedBy: number | undefined;
+  readonly #protocol: Protocol;
 
   constructor(
     readonly options: ProxyOptions,
     readonly statements: string[],
     readonly client: Socket,
     readonly upstream: Socket,
-  ) {}
+  ) {
+    this.#protocol = PROTOCOLS[options.engine];
+  }
 
   carry(): void {
     this.#carryRequests().catch(() => undefined).finally(() => {
@@ -98,23 +145,22 @@ class Link {
     this.#carryAnswers().catch(() => undefined).finally(() => this.client.end());
   }
 
-  /** Everything up to the Query or Sync that completes a statement is held back until the hook has spoken. */
+  /** Everything up to what completes a statement is held back until the hook has spoken. */
   async #carryRequests(): Promise<void> {
     const held: Buffer[] = [];
-    let sql = '';
-    for await (const { type, bytes } of requestsOf(this.client)) {
+    for await (const { bytes, sql, isPart } of this.#protocol.requests(this.client)) {
       held.push(bytes);
-      if (type === 'P') sql = textAt(bytes, 1);
-      if (type === 'Q') sql = textAt(bytes, 0);
-      if (type === 'Q' || type === 'S') {
+      if (sql !== undefined) {
         const index = this.statements.push(sql) - 1;
         this.#sent.push(index);
         const verdict = (this.options.onStatement ?? PASS)(index, sql);
         if (verdict === 'strand') return this.#strand(Buffer.concat(held), index);
+        // Leaving the loop would close the client's socket.
+        if (verdict === 'silence') await new Promise(() => undefined);
         if (!this.#carryOut(verdict)) return;
       }
-      // Terminate and what belongs to the start go on at once, the parts of a statement together.
-      if (!['P', 'B', 'D', 'E', 'C'].includes(type)) this.upstream.write(Buffer.concat(held.splice(0)));
+      // What belongs to the start or the end goes on at once, the parts of a statement together.
+      if (!isPart) this.upstream.write(Buffer.concat(held.splice(0)));
     }
   }
 
@@ -128,11 +174,11 @@ class Link {
   /** From the first statement on, an answer goes on whole or not at all. */
   async #carryAnswers(): Promise<void> {
     const held: Buffer[] = [];
-    for await (const { type, bytes } of messagesOf(this.upstream)) {
+    for await (const { bytes, isEnd } of this.#protocol.answers(this.upstream)) {
       held.push(bytes);
       const index = this.#sent[0];
       if (index !== undefined) {
-        if (type !== 'Z') continue;
+        if (!isEnd) continue;
         this.#sent.shift();
         if (index === this.#isStrandedBy) return void this.upstream.end();
         if (!this.#carryOut((this.options.afterAnswer ?? PASS)(index, this.statements[index] ?? ''))) return;
