@@ -8,9 +8,11 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Access } from '../../lib/access';
-import { databaseOf, entryFor, pgliteLane, postgresLane, postgresUrl, writeTargets, type Lane, type Scratch } from './lanes';
-import { startProxy, type Hook, type Proxy } from './postgres-proxy';
+import {
+  databaseOf, entryFor, mssqlLane, mssqlUrl, pgliteLane, postgresLane, postgresUrl, writeTargets, type Lane, type Scratch,
+} from './lanes';
 import { start, type Finished } from './script';
+import { startProxy, type Hook, type Proxy } from './server-proxy';
 
 /** Are all boundaries wanted? */
 export const isEverySide = process.env['CANVAS_FAULTS'] === 'all';
@@ -67,41 +69,68 @@ export const embeddedGallows: Gallows = {
   },
 };
 
-export const serverGallows: Gallows = {
-  lane: postgresLane,
+const onServer = (lane: Lane): Gallows => ({
+  lane,
   run(scratch, command, at) {
     const kill = (moment: Boundary['moment']): Hook => {
       return (index) => (at?.moment === moment && at.index === index ? 'kill' : 'pass');
     };
     const hooks = { onStatement: kill('before'), afterAnswer: kill('after') };
-    return runThroughProxy(scratch, command, () => hooks);
+    return runThroughProxy(lane, scratch, command, () => hooks);
   },
-};
+});
+
+export const serverGallows = onServer(postgresLane);
+export const mssqlGallows = onServer(mssqlLane);
 
 /** Every lane in which a process can be killed here. */
 export function allGallows(): Gallows[] {
-  return postgresUrl === undefined ? [embeddedGallows] : [embeddedGallows, serverGallows];
+  return [
+    embeddedGallows,
+    ...(postgresUrl === undefined ? [] : [serverGallows]),
+    ...(mssqlUrl === undefined ? [] : [mssqlGallows]),
+  ];
 }
 
-/** Runs a command with a proxy between it and the server. */
+/** Where a lane's server is, and how many connections of the toolkit it still has, but for the one that asks. */
+const SERVERS = {
+  postgres: {
+    url: postgresUrl ?? '',
+    port: 5432,
+    others: `SELECT count(*) AS others FROM pg_catalog.pg_stat_activity
+      WHERE application_name = 'canvas-host-toolkit' AND datname = current_database() AND pid <> pg_backend_pid()`,
+  },
+  mssql: {
+    url: mssqlUrl ?? '',
+    port: 1433,
+    others: `SELECT COUNT(*) AS others FROM sys.dm_exec_sessions
+      WHERE program_name = 'canvas-host-toolkit' AND database_id = DB_ID() AND session_id <> @@SPID`,
+  },
+};
+
+/** Runs a command with a proxy between it and the server of a lane. @param env variables beside the target's */
 export async function runThroughProxy(
+  { name }: Lane,
   scratch: Scratch,
   [script, ...words]: Command,
   hooksOf: (proxy: () => Proxy) => { onStatement?: Hook; afterAnswer?: Hook },
+  env: NodeJS.ProcessEnv = {},
 ): Promise<Ran> {
-  const { hostname, port } = new URL(postgresUrl ?? '');
+  if (name === 'pglite') throw new TypeError('The embedded engine has no server.');
+  const { hostname, port } = new URL(SERVERS[name].url);
   let running: ReturnType<typeof start> | undefined;
   const proxy: Proxy = await startProxy({
+    engine: name,
     host: hostname,
-    port: Number(port || 5432),
+    port: Number(port || SERVERS[name].port),
     victim: () => running?.child,
     ...hooksOf(() => proxy),
   });
   try {
     const folder = join(scratch.folder, 'through-proxy');
     mkdirSync(folder, { recursive: true });
-    const { env } = writeTargets(folder, entryFor('127.0.0.1', proxy.port, databaseOf(scratch)));
-    running = start({ ...scratch, env: { ...scratch.env, ...env } }, script, words);
+    const through = writeTargets(folder, entryFor('127.0.0.1', proxy.port, databaseOf(scratch), name));
+    running = start({ ...scratch, env: { ...scratch.env, ...through.env } }, script, words, env);
     return { finished: await running.finished, statements: proxy.statements };
   } finally {
     await proxy.close();
@@ -112,11 +141,8 @@ export async function runThroughProxy(
 export async function waitForBackends({ database: { engine, canvas } }: Pick<Access, 'database'>): Promise<void> {
   if (engine.name === 'pglite') return;
   for (;;) {
-    const [row] = await canvas.ask<{ others: string }>(`
-      SELECT count(*) AS others FROM pg_catalog.pg_stat_activity
-      WHERE application_name = 'canvas-host-toolkit'
-        AND datname = current_database() AND pid <> pg_backend_pid()`);
-    if (row?.others === '0') return;
+    const [row] = await canvas.ask<{ others: string | number }>(SERVERS[engine.name].others);
+    if (Number(row?.others) === 0) return;
     await sleep(20);
   }
 }

@@ -8,14 +8,15 @@
  * CANVAS_FAULTS=all npx ava test/hosts/kill.test.ts
  */
 import test, { type ExecutionContext } from 'ava';
+import { join } from 'node:path';
 import type { Access } from '../../lib/access';
 import {
-  boundariesOf, embeddedGallows, isBegin, isCommit, isEverySide, runThroughProxy, serverGallows, waitForBackends,
+  boundariesOf, embeddedGallows, isBegin, isCommit, isEverySide, mssqlGallows, runThroughProxy, serverGallows, waitForBackends,
   type Boundary, type Gallows,
 } from '../helpers/gallows';
-import { access, execute, postgresLane, postgresUrl, type Scratch } from '../helpers/lanes';
-import type { Hook } from '../helpers/postgres-proxy';
+import { access, execute, mssqlUrl, postgresUrl, type Lane, type Scratch } from '../helpers/lanes';
 import { jsonLines, type Finished } from '../helpers/script';
+import type { Hook } from '../helpers/server-proxy';
 import { hostSessions, provisionHere, verifies, type HostRow } from '../helpers/state';
 
 /** One run that was killed, on a session of its own. */
@@ -31,7 +32,7 @@ interface Round {
 type IsTelling = (boundary: Boundary, previous: string) => boolean;
 
 const withoutId = (sql: string) => sql.replace(/\bksessions\/\d+/, 'ksessions/ID');
-const isLock = (sql: string) => sql.includes('pg_advisory_xact_lock');
+const isLock = (sql: string) => /pg_advisory_xact_lock|sp_getapplock/.test(sql);
 const isEvent = (sql: string) => /^insert into \S+"HostSessionEvents"/i.test(sql);
 
 const provisionQuietly = (id: number) => ['provision', String(id), '--quiet'] as const;
@@ -49,13 +50,12 @@ const FIRST_ID = 9000;
 const MOST = 100;
 
 function addSessions(open: Access): Promise<void> {
+  const ids = Array.from({ length: MOST }, (_, n) => FIRST_ID + n);
   return execute(
     open,
-    `INSERT INTO dbo."Sessions" ("SessionID", "SessionName")
-     SELECT ${FIRST_ID} + n, 'Session ' || n FROM generate_series(0, ${MOST}) n`,
+    `INSERT INTO dbo."Sessions" ("SessionID", "SessionName") VALUES ${ids.map((id) => `(${id}, 'Session ${id}')`).join(', ')}`,
     `INSERT INTO dbo."SessionTranscripts" ("TranscriptID", "SessionID", "Transcript")
-     SELECT "SessionID" * 10, "SessionID", '<p>Text</p>' FROM dbo."Sessions"
-     WHERE "SessionID" >= ${FIRST_ID}`,
+     VALUES ${ids.map((id) => `(${id * 10}, ${id}, '<p>Text</p>')`).join(', ')}`,
   );
 }
 
@@ -175,10 +175,10 @@ function exercise(gallows: Gallows, isTelling: IsTelling): void {
 // --- cut off at COMMIT -------------------------------------------------------------------------------------
 
 /** A rotation of session 15 during which the network fails: what it told, and what stands afterwards. */
-async function rotateCutOff(t: ExecutionContext, hooksOf: Parameters<typeof runThroughProxy>[2]) {
-  const scratch = await postgresLane.ready(t);
+async function rotateCutOff(t: ExecutionContext, lane: Lane, hooksOf: Parameters<typeof runThroughProxy>[3]) {
+  const scratch = await lane.ready(t);
   const { guid: earlier } = await access(scratch, (open) => provisionHere(open, { ksessionsId: 15 }));
-  const { finished, statements } = await runThroughProxy(scratch, ['provision', '15', '--json'], hooksOf);
+  const { finished, statements } = await runThroughProxy(lane, scratch, ['provision', '15', '--json'], hooksOf);
   const [receipt = {}, ...rest] = jsonLines(finished);
   t.like(receipt, { status: 'rotated', ksessionsId: 15 });
   const delivered = String(receipt['hostGuid']);
@@ -205,16 +205,18 @@ function atFirst(isPlace: (sql: string) => boolean, verdict: ReturnType<Hook>, a
   };
 }
 
-function exerciseCutOff(): void {
-  test.serial('postgres: when the answer to COMMIT is lost, the operation is looked up', async (t) => {
-    const cut = await rotateCutOff(t, () => ({ afterAnswer: atFirst(isCommit, 'cut') }));
+function exerciseCutOff(lane: Lane): void {
+  const { name } = lane;
+
+  test.serial(`${name}: when the answer to COMMIT is lost, the operation is looked up`, async (t) => {
+    const cut = await rotateCutOff(t, lane, () => ({ afterAnswer: atFirst(isCommit, 'cut') }));
     t.is(cut.finished.code, 0, cut.finished.stderr);
     t.deepEqual(cut.rest, []);
     t.deepEqual(cut.row, { chain: { holds: true, events: 2 }, valid: [cut.delivered] });
   });
 
-  test.serial('postgres: when COMMIT itself is lost, it says that the new GUID is void', async (t) => {
-    const cut = await rotateCutOff(t, () => ({ onStatement: atFirst(isCommit, 'cut') }));
+  test.serial(`${name}: when COMMIT itself is lost, it says that the new GUID is void`, async (t) => {
+    const cut = await rotateCutOff(t, lane, () => ({ onStatement: atFirst(isCommit, 'cut') }));
     t.is(cut.finished.code, 2, cut.finished.stderr);
     t.is(cut.rest.length, 1);
     const [error = {}] = cut.rest;
@@ -225,8 +227,8 @@ function exerciseCutOff(): void {
     t.deepEqual(cut.row, { chain: { holds: true, events: 1 }, valid: [cut.earlier] });
   });
 
-  test.serial('postgres: a COMMIT that arrives after the client was cut off is waited for', async (t) => {
-    const cut = await rotateCutOff(t, () => ({ onStatement: atFirst(isCommit, 'strand') }));
+  test.serial(`${name}: a COMMIT that arrives after the client was cut off is waited for`, async (t) => {
+    const cut = await rotateCutOff(t, lane, () => ({ onStatement: atFirst(isCommit, 'strand') }));
     t.is(cut.finished.code, 0, cut.finished.stderr);
     t.deepEqual(cut.rest, []);
     t.deepEqual(cut.row, { chain: { holds: true, events: 2 }, valid: [cut.delivered] });
@@ -234,8 +236,8 @@ function exerciseCutOff(): void {
 
   for (const moment of ['onStatement', 'afterAnswer'] as const) {
     const when = moment === 'onStatement' ? 'before COMMIT arrives' : 'after COMMIT';
-    test.serial(`postgres: a server that goes away ${when} and stays away: OUTCOME_UNKNOWN`, async (t) => {
-      const cut = await rotateCutOff(t, (proxy) => ({
+    test.serial(`${name}: a server that goes away ${when} and stays away: OUTCOME_UNKNOWN`, async (t) => {
+      const cut = await rotateCutOff(t, lane, (proxy) => ({
         [moment]: atFirst(isCommit, 'cut', () => proxy().refuse()),
       }));
       t.is(cut.finished.code, 2, cut.finished.stderr);
@@ -247,9 +249,9 @@ function exerciseCutOff(): void {
     });
   }
 
-  test.serial('postgres: a connection lost in the look back calls no GUID void', async (t) => {
+  test.serial(`${name}: a connection lost in the look back calls no GUID void`, async (t) => {
     let commit = Number.POSITIVE_INFINITY;
-    const cut = await rotateCutOff(t, () => ({
+    const cut = await rotateCutOff(t, lane, () => ({
       onStatement(index, sql) {
         if (isCommit(sql)) commit = index;
         return index === commit + 1 ? 'cut' : 'pass';
@@ -262,10 +264,10 @@ function exerciseCutOff(): void {
 
   const places = [['at the lock', isLock], ['at COMMIT', isCommit]] as const;
   for (const [place, isPlace] of places) {
-    test.serial(`postgres: a connection lost ${place} is UNREACHABLE, without SQL`, async (t) => {
-      const scratch = await postgresLane.ready(t);
+    test.serial(`${name}: a connection lost ${place} is UNREACHABLE, without SQL`, async (t) => {
+      const scratch = await lane.ready(t);
       const hooks = { onStatement: atFirst(isPlace, 'cut') };
-      const { finished } = await runThroughProxy(scratch, ['provision', '15', '--json'], () => hooks);
+      const { finished } = await runThroughProxy(lane, scratch, ['provision', '15', '--json'], () => hooks);
       const error = jsonLines(finished).at(-1);
       t.like(error, { status: 'error', code: 'UNREACHABLE', exit: 2 });
       t.notRegex(finished.stderr, /COMMIT;|ROLLBACK|select/i);
@@ -274,10 +276,48 @@ function exerciseCutOff(): void {
   }
 }
 
+// --- a server that falls silent ------------------------------------------------------------------------------
+
+/** Slow enough for a server that is busy with others. */
+const FAST_CLOCK = {
+  NODE_OPTIONS: `--require ${JSON.stringify(join(__dirname, '../helpers/fast-clock.cjs'))}`,
+  FAST_CLOCK_RATE: '5',
+};
+
+function exerciseSilence(lane: Lane): void {
+  const places = [
+    ['at the question who it is', (sql: string) => /isExpected/.test(sql), 'TIMEOUT', /while asking who it is/],
+    ['at the lock', isLock, 'TIMEOUT', /while taking the lock/],
+    ['at COMMIT, for ever', isCommit, 'OUTCOME_UNKNOWN', /not known whether operation/],
+  ] as const;
+  for (const [place, isPlace, code, words] of places) {
+    test.serial(`${lane.name}: a server that falls silent ${place} ends the command: ${code}`, async (t) => {
+      const scratch = await lane.ready(t);
+      let isSilent = false;
+      const onStatement: Hook = (_index, sql) => {
+        isSilent ||= isPlace(sql);
+        return isSilent ? 'silence' : 'pass';
+      };
+      const command = ['provision', '15', '--json', '--wait', '1'] as const;
+      const { finished } = await runThroughProxy(lane, scratch, command, () => ({ onStatement }), FAST_CLOCK);
+      t.is(finished.code, 2, finished.stderr);
+      const error = jsonLines(finished).at(-1);
+      t.like(error, { status: 'error', code, exit: 2 }, finished.stderr);
+      t.regex(String(error?.['message']), words);
+    });
+  }
+}
+
 exercise(embeddedGallows, TELLING.embedded);
-if (postgresUrl === undefined) {
-  test.skip('PostgreSQL lane: skipped, TEST_POSTGRES_URL is not set', () => undefined);
-} else {
-  exercise(serverGallows, TELLING.server);
-  exerciseCutOff();
+for (const [gallows, url, variable] of [
+  [serverGallows, postgresUrl, 'TEST_POSTGRES_URL'],
+  [mssqlGallows, mssqlUrl, 'TEST_MSSQL_URL'],
+] as const) {
+  if (url === undefined) {
+    test.skip(`${gallows.lane.name} lane: skipped, ${variable} is not set`, () => undefined);
+  } else {
+    exercise(gallows, TELLING.server);
+    exerciseCutOff(gallows.lane);
+    exerciseSilence(gallows.lane);
+  }
 }
