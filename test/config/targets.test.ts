@@ -44,6 +44,7 @@ const FAULTS: readonly (readonly [string, string, RegExp])[] = [
   ['an unknown engine', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, engine: 'mysql' } } }), /\/targets\/dev\/engine/],
   ['a socket in place of a server', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, server: '/var/run' } } }), /\/server/],
   ['a named instance', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, server: 'AHHOME\\SQL2019' } } }), /\/server must be a host name or an address; a named instance is reached by its host and "port"/],
+  ['a dot, which is whichever machine runs this', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, server: '.' } } }), /\/server must be a host name/],
   ['Windows authentication', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, integratedSecurity: true } } }), /"integratedSecurity"/],
   ['no database', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, database: undefined } } }), /'database'/],
   ['a port that is none', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, port: 0 } } }), /\/targets\/dev\/port/],
