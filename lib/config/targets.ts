@@ -119,6 +119,9 @@ function readText(path: string): string {
 /** Ajv's own paths and messages, plus the word that its messages leave out. */
 function sayError(error: ErrorObject): string {
   const params = error.params as Record<string, unknown>;
+  if (error.keyword === 'pattern' && error.instancePath.endsWith('/server')) {
+    return `${error.instancePath} must be a host name or an address; a named instance is reached by its host and "port"`;
+  }
   const extra = params['additionalProperty'] ?? params['propertyName'] ?? params['allowedValues'];
   const detail = extra === undefined ? '' : ` (${JSON.stringify(extra)})`;
   return `${error.instancePath || '/'} ${error.message ?? 'is not valid'}${detail}`;
