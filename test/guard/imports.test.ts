@@ -93,6 +93,7 @@ const SQL: Readonly<Record<string, string>> = {
   'lib/hosts/identities.ts': 'puts an identity that fell behind where it belongs, which is no statement of a builder',
   'lib/migrations/apply.ts': 'migrations take a Knex',
   'lib/engines/mssql-client.ts': 'no Writer: the text of a statement on its way',
+  'lib/migrations/handoff.ts': 'no Writer: the text of a question, for a file',
   'lib/migrations/losses.ts': 'counts the rows a rollback would take, under the lock',
   'lib/migrations/preflight.ts': 'no Writer: the text of a question',
   'lib/migrations/record.ts': 'no Writer: the text of a compiled statement',
