@@ -4,6 +4,7 @@ import knexFactory, { type Knex } from 'knex';
 import { Socket } from 'node:net';
 import type { Dialect } from '../../lib/engines/engine';
 import { readMigrations, loadMigration } from '../../lib/migrations/files';
+import { composeHandoff } from '../../lib/migrations/handoff';
 import { recordStatements } from '../../lib/migrations/record';
 import { readSource, readSources } from '../helpers/imports';
 
@@ -93,6 +94,7 @@ const SQL: Readonly<Record<string, string>> = {
   'lib/hosts/identities.ts': 'puts an identity that fell behind where it belongs, which is no statement of a builder',
   'lib/migrations/apply.ts': 'migrations take a Knex',
   'lib/engines/mssql-client.ts': 'no Writer: the text of a statement on its way',
+  'lib/migrations/handoff.ts': 'no Writer: the text of a question',
   'lib/migrations/losses.ts': 'counts the rows a rollback would take, under the lock',
   'lib/migrations/preflight.ts': 'no Writer: the text of a question',
   'lib/migrations/record.ts': 'no Writer: the text of a compiled statement',
@@ -140,4 +142,10 @@ test.serial('the recorder of statements never dials, whatever runs in it', async
     t.is(await dialled(record), 0, dialect);
     t.is(statements.at(-1), 'SELECT 1');
   }
+});
+
+test.serial('the bundle for production is put together without dialling', async (t) => {
+  const files: string[] = [];
+  t.is(await dialled(async () => void files.push(...(await composeHandoff('KSESSIONS')).map(({ name }) => name))), 0);
+  t.is(files.length, 4);
 });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { requireTarget } from '../../lib/access';
 import { PACKAGE_ROOT, readSettings } from '../../lib/config/settings';
@@ -87,8 +87,13 @@ const SCRIPTS = readdirSync(join(PACKAGE_ROOT, 'scripts'))
   .filter((file) => file.endsWith('.mjs'))
   .map((file) => file.replace('.mjs', ''));
 
+/** What opens nothing has no refusal that an option could turn into a pass; that it never dials, imports.test.ts shows. */
+const OPEN_NOTHING: Readonly<Record<string, readonly string[]>> = {
+  handoff: ['--database', 'KSESSIONS_DEV', '--out', 'handoff'],
+};
+
 test('every script has words for this test', (t) => {
-  t.deepEqual(Object.keys(VERBS).sort(), SCRIPTS.sort());
+  t.deepEqual([...Object.keys(VERBS), ...Object.keys(OPEN_NOTHING)].sort(), SCRIPTS.sort());
 });
 
 const ENDED_EARLIER = new Set(['help', 'version', 'target']);
@@ -109,7 +114,7 @@ function withValue(name: string, takesOne: boolean, choice: string | undefined, 
   return [`--${name}`, values[name] ?? choice ?? 'KSESSIONS_DEV is meant'];
 }
 
-for (const script of SCRIPTS) {
+for (const script of Object.keys(VERBS)) {
   test.serial(`no option of ${script} turns a refusal into a pass`, async (t) => {
     const forbidden = retarget(await pgliteLane.empty(t), FORBIDDEN);
     const options = await optionsOf(script, forbidden);
@@ -130,6 +135,18 @@ for (const script of SCRIPTS) {
       t.is(result.code, 2, option);
       t.regex(result.stderr, /^USAGE: /m);
     }
+  });
+}
+
+for (const [script, words] of Object.entries(OPEN_NOTHING)) {
+  test.serial(`${script} takes no target and no invented option`, async (t) => {
+    const scratch = await pgliteLane.empty(t);
+    for (const option of [['--target', 'scratch'], ...INVENTED.map((invented) => [invented])]) {
+      const result = await runHere(scratch, script, [...words, ...option]);
+      t.is(result.code, 2, option.join(' '));
+      t.regex(result.stderr, /^USAGE: /m);
+    }
+    t.false(existsSync(join(scratch.folder, 'handoff')), 'and nothing was written');
   });
 }
 
