@@ -22,5 +22,3 @@ test.serial('handoff writes its files without a target, a key or a server, and n
     t.like(jsonLines(refused)[0], { status: 'error', code: 'USAGE' });
   }
 });
-  }
-});
