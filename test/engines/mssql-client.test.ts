@@ -21,6 +21,8 @@ interface Place {
   /** How long the server may take to hear that it need not go on. */
   readonly cancelTimeout?: number;
   readonly encrypt?: boolean;
+  /** The driver's own bound on a statement; 0 for none. */
+  readonly requestTimeout?: number;
 }
 
 type Make = (place: Place) => Knex;
@@ -45,11 +47,11 @@ const makers: Record<'stock' | 'ours', Make> = {
 };
 
 function configurationOf(place: Place): ConnectionConfiguration {
-  const { port, database = 'canvas', user = 'suite', password = 'secret', cancelTimeout = 5_000, encrypt = false } = place;
+  const { port, database = 'canvas', user = 'suite', password = 'secret', cancelTimeout = 5_000, encrypt = false, requestTimeout = 15_000 } = place;
   return {
     server: '127.0.0.1',
     authentication: { type: 'default', options: { userName: user, password } },
-    options: { port, database, encrypt, abortTransactionOnError: true, cancelTimeout },
+    options: { port, database, encrypt, abortTransactionOnError: true, cancelTimeout, requestTimeout },
   };
 }
 
@@ -383,7 +385,7 @@ for (const [what, script] of [
 ] as const satisfies readonly (readonly [string, Script])[]) {
   test(`the limit of a transaction ends its statements at ${what}, and those of no other`, async (t) => {
     const server = await startResponder(t, script);
-    const knex = open(t, makers.ours, { port: server.port, cancelTimeout: 40 });
+    const knex = open(t, makers.ours, { port: server.port, cancelTimeout: 40, requestTimeout: 0 });
     const error = await t.throwsAsync(
       knex.transaction(async (trx) => {
         limitStatements(trx, 40);

@@ -1,14 +1,14 @@
 /**
  * No wait is without end: a server or network that goes silent, before its answer or within it, ends the work, and the
- * message names the stage. The time-outs are the real ones, on a clock that runs faster.
+ * message names the stage. The time-outs are the real ones; the clock runs faster once the server has fallen silent.
  */
 import test, { type ExecutionContext } from 'ava';
-import '../helpers/fast-clock.cjs';
 import { CommitUnknown, withTransaction, type Database } from '../../lib/engines/database';
 import { ToolkitError } from '../../lib/errors';
 import { permitWriting } from '../../lib/guard/guard';
+import { hasten, relax } from '../helpers/fast-clock.cjs';
 import { open, targetAt } from '../helpers/lanes';
-import { PRETENDED, pretending, startResponder, type Heard, type Responder } from '../helpers/tds-responder';
+import { PRETENDED, pretending, startResponder, type Heard, type Responder, type Script } from '../helpers/tds-responder';
 
 /** A stage of a write, the message at which it begins, and what is told when the server falls silent there. */
 type Stage = readonly [what: string, begins: (heard: Heard) => boolean, told: RegExp];
@@ -41,22 +41,33 @@ function told(error: unknown): string {
   return String(error);
 }
 
+test.afterEach.always(() => relax());
+
+/** Falls silent, or is cut, where it is told. From then on nobody needs to wait. */
+function failing(begins: Stage[1], at: 'silence' | 'half' | 'cut'): Script {
+  return pretending((heard) => {
+    if (!begins(heard)) return undefined;
+    hasten();
+    return at;
+  });
+}
+
 /** Does the work with a server that answers until `begins` and then does what `at` says. */
 async function workAgainst(t: ExecutionContext, begins: Stage[1], at: 'silence' | 'half' | 'cut'): Promise<[string, Responder]> {
-  const server = await startResponder(t, pretending((heard) => (begins(heard) ? at : undefined)));
+  const server = await startResponder(t, failing(begins, at));
   const outcome = await open(targetAt(t, server.port, 'mssql'), work).then(() => 'done', told);
   return [outcome, server];
 }
 
 for (const [what, begins, expected] of STAGES) {
-  test(`a server that falls silent ${what} ends the work, and the message names the stage`, async (t) => {
+  test.serial(`a server that falls silent ${what} ends the work, and the message names the stage`, async (t) => {
     const [outcome] = await workAgainst(t, begins, 'silence');
     t.regex(outcome, expected);
     t.notRegex(outcome, /canary/);
   });
 
   if (what === 'after accepting') continue;
-  test(`a server that falls silent within its answer ${what} ends the work, and the message names the stage`, async (t) => {
+  test.serial(`a server that falls silent within its answer ${what} ends the work, and the message names the stage`, async (t) => {
     const [outcome] = await workAgainst(t, begins, 'half');
     t.regex(outcome, expected);
   });
@@ -64,23 +75,22 @@ for (const [what, begins, expected] of STAGES) {
 
 for (const [what, begins, expected] of STAGES) {
   const stage = / while (.+)\\\./.exec(expected.source)?.[1] ?? 'committing';
-  test(`a connection that is cut ${what} is UNREACHABLE, and the message names the stage`, async (t) => {
+  test.serial(`a connection that is cut ${what} is UNREACHABLE, and the message names the stage`, async (t) => {
     const [outcome] = await workAgainst(t, begins, 'cut');
     const isCommit = stage === 'committing';
     t.regex(outcome, isCommit ? /^CommitUnknown: / : new RegExp(`^UNREACHABLE: .+ while ${stage}\\. .+ failed with E[A-Z]+\\.`));
   });
 }
 
-test('nothing is wrong with the work: a server that answers everything lets it end', async (t) => {
+test.serial('nothing is wrong with the work: a server that answers everything lets it end', async (t) => {
   const [outcome, server] = await workAgainst(t, () => false, 'silence');
   t.is(outcome, 'done');
   t.deepEqual(server.statements().filter((sql) => /^[A-Z]+$/.test(sql)), ['BEGIN', 'INSERT', 'COMMIT']);
 });
 
 for (const at of ['silence', 'half'] as const) {
-  test(`the cause of a rollback is told, though the rollback meets ${at}`, async (t) => {
-    const script = pretending(({ kind }) => (kind === 'rollback' ? at : undefined));
-    const { port } = await startResponder(t, script);
+  test.serial(`the cause of a rollback is told, though the rollback meets ${at}`, async (t) => {
+    const { port } = await startResponder(t, failing(({ kind }) => kind === 'rollback', at));
     const outcome = open(targetAt(t, port, 'mssql'), async (database) => {
       const marker = { target: 'scratch', environment: 'test', ...PRETENDED };
       await withTransaction(database, permitWriting(database.canvas.admission, marker), undefined, () =>
@@ -91,11 +101,11 @@ for (const at of ['silence', 'half'] as const) {
   });
 }
 
-test('after silence at COMMIT the next transaction has another connection', async (t) => {
-  const server = await startResponder(t, pretending(({ kind, connection }) =>
-    kind === 'commit' && connection === 0 ? 'silence' : undefined));
+test.serial('after silence at COMMIT the next transaction has another connection', async (t) => {
+  const server = await startResponder(t, failing(({ kind, connection }) => kind === 'commit' && connection === 0, 'silence'));
   await open(targetAt(t, server.port, 'mssql'), async (database) => {
     await t.throwsAsync(work(database), { instanceOf: CommitUnknown });
+    relax();
     await work(database);
   });
   t.is(server.heard.at(-1)?.connection, 1);
