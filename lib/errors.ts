@@ -187,11 +187,11 @@ export const faults = {
       `${setting} is for the loopback only, and ${server} is not on it.`,
       'Take it out; a private certificate authority is named with "ca": "file.pem".',
     ),
-  plainOffLoopback: (place: string, address: string) =>
+  plainOffLoopback: (address: string) =>
     make(
       'GUARD_IDENTITY',
       'A connection without TLS left this machine.',
-      `The ${place} connection was made to ${address}, which is not the loopback.`,
+      `It was made to ${address}, which is not the loopback. The password was not sent.`,
       'Check where the server name leads, or take "encrypt": false out of the target.',
     ),
   stringWeakensTls: (variable: string, key: string) =>
@@ -446,6 +446,22 @@ export const faults = {
       'The database refused what would break one of its rules.',
       `${whereIs(place)}: ${code}, ${serverMessage(cause)}`,
       'Nothing was written. Compare the schema with npm run migrate:status; report this if nobody changed it by hand.',
+      { cause },
+    ),
+  triggerInTheWay: (place: Place, code: string, cause: unknown) =>
+    make(
+      'SCHEMA_UNSUPPORTED',
+      'A trigger on a table of schema canvas keeps ids from being read back.',
+      `${whereIs(place)} refused it with ${code}.`,
+      'Nothing was written. Take the trigger from canvas.Sessions or canvas.HostSessions; the migrations make none there.',
+      { cause },
+    ),
+  commitUnknown: (cause: unknown) =>
+    make(
+      'OUTCOME_UNKNOWN',
+      'It is not known whether the last step was committed.',
+      'The connection was lost at COMMIT, before its answer came.',
+      'Run the command again when the database answers: it looks first, and does nothing twice.',
       { cause },
     ),
   tooLong: (place: Place, code: string, cause: unknown) =>
@@ -705,10 +721,10 @@ export const faults = {
     make(
       'CONFLICT',
       `KSESSIONS session ${ksessionsId} may have a canvas session already, which nobody has linked to it.`,
-      `A live credential of the same title ("${title}") hangs on canvas session ${canvasSessionIds.join(', ')}; ` +
+      `Canvas session ${canvasSessionIds.join(', ')} has the same title ("${title}"), opens, and is linked to none; ` +
         'a title is no proof, so nothing was written.',
-      `If it is: npx zx scripts/consolidate.mjs --target ${target} --apply --link ${canvasSessionIds[0]}=${ksessionsId}; ` +
-        `if it is not: the same with --link ${canvasSessionIds[0]}=none`,
+      `Link it: npx zx scripts/consolidate.mjs --target ${target} --apply --link ${canvasSessionIds[0]}=ID, where ID is the ` +
+        `KSESSIONS id it stands for (${ksessionsId} or another), or none if it stands for none at all.`,
       { ksessionsId },
     ),
 
@@ -892,8 +908,22 @@ function systemCode(cause: unknown): string {
 
 /** Knex puts the statement before the server's own sentence ("… - sentence"); only the sentence is for people. */
 function serverMessage(cause: unknown): string {
+  // SQL Server's several messages for one statement.
+  if (cause instanceof AggregateError) return cause.errors.map(serverMessage).join(' ');
   const message = cause instanceof Error ? cause.message : String(cause);
-  return firstLine(message.slice(message.lastIndexOf(' - ') + 1).replace(/^- /, ''));
+  return redacted(firstLine(message.slice(message.lastIndexOf(' - ') + 1).replace(/^- /, '')));
+}
+
+/**
+ * A driver's text without what it may quote: hashes, GUIDs, and the values that servers name in their refusals (the
+ * beginning of one that was too long, the key that was taken).
+ */
+export function redacted(text: string): string {
+  return text
+    .replace(/[A-Za-z0-9+/]{43}=/g, '[hash]')
+    .replace(/\b[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\b/gi, '[guid]')
+    .replace(/(Truncated value: )'[^']*'?/gi, "$1'[value]'")
+    .replace(/(key value (?:is|was)|\)=)\s*\([^)]*\)/gi, '$1 ([value])');
 }
 
 function firstLine(text: string): string {

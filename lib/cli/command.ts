@@ -4,7 +4,8 @@ import yargs, { type Options } from 'yargs';
 import type { AccessRequest } from '../access';
 import type { Purpose } from '../config/credentials';
 import { packageVersion, readSettings, type Settings } from '../config/settings';
-import { faults, ToolkitError } from '../errors';
+import { CommitUnknown } from '../engines/database';
+import { faults, redacted, ToolkitError } from '../errors';
 import { banner, errorJson, errorText, jsonLine } from './render';
 import { listenForInterrupts } from './interrupts';
 import { isStuck, survive, writeFlushed } from './streams';
@@ -203,14 +204,19 @@ function toWords(
 
 /** @returns the error in our words, after printing it */
 async function printError(error: unknown, isJson: boolean, isVerbose: boolean): Promise<ToolkitError> {
-  const known = error instanceof ToolkitError ? error : faults.internal(error);
+  const known = error instanceof ToolkitError ? error : inWords(error);
   if (isJson) await writeFlushed(process.stdout, jsonLine(errorJson(known))).catch(() => undefined);
   process.stderr.write(errorText(known));
   if (isVerbose) process.stderr.write(`${causes(known).join('\n  caused by ')}\n`);
   return known;
 }
 
+function inWords(error: unknown): ToolkitError {
+  return error instanceof CommitUnknown ? faults.commitUnknown(error) : faults.internal(error);
+}
+
 function causes(error: unknown): string[] {
   if (!(error instanceof Error)) return [];
-  return [error.stack ?? error.message, ...causes(error.cause)];
+  const several = error instanceof AggregateError ? error.errors.flatMap(causes) : [];
+  return [redacted(error.stack ?? error.message), ...several, ...causes(error.cause)];
 }

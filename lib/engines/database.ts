@@ -3,6 +3,7 @@
  * who it is before its first use, and what is read and what is written are two types: a `Writer` exists only inside
  * `withTransaction`, which takes a `Permit`, and an `Enroller` inside `withEnrolment`, which takes an `EnrolmentPermit`.
  */
+import { createRequire } from 'node:module';
 import knexFactory, { type Knex } from 'knex';
 import type { Login } from '../config/credentials';
 import type { Target } from '../config/targets';
@@ -78,7 +79,7 @@ export class Reader {
 function mayWrite(sql: string): boolean {
   const bare = sql.replace(/'(?:[^']|'')*'|"(?:[^"]|"")*"|\[(?:[^\]]|\]\])*\]/g, ' ');
   const words =
-    /[;'"[]|--|\/\*|\b(alter|backup|begin|bulk|commit|create|dbcc|delete|deny|drop|exec|execute|grant|insert|into|kill|merge|openrowset|restore|revoke|rollback|set|shutdown|truncate|update|use|waitfor)\b/i;
+    /[;'"[]|--|\/\*|\b(alter|backup|begin|bulk|commit|create|dbcc|delete|deny|drop|exec|execute|grant|insert|into|kill|merge|next|opendatasource|openquery|openrowset|reconfigure|restore|revoke|rollback|save|set|shutdown|truncate|update|updatetext|use|waitfor|writetext)\b/i;
   return words.test(bare) || /--|\/\*/.test(sql);
 }
 
@@ -141,6 +142,9 @@ export interface OpenRequest {
   /** How long to wait for a lock, in milliseconds. */
   readonly waitMs: number;
 }
+
+// With DEBUG set, Knex prints every statement with its values, and hashes are among them.
+(createRequire(createRequire(__filename).resolve('knex'))('debug') as { disable(): void }).disable();
 
 const ENGINES: Record<Target['engine'], Engine> = { pglite, postgres, mssql };
 

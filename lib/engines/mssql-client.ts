@@ -12,6 +12,8 @@ import type { Cell, Query } from 'knex/lib/dialects/mssql/index.js';
 import type Transaction from 'knex/lib/dialects/mssql/transaction.js';
 import type * as tedious from 'tedious';
 import type { Connection, ConnectionConfiguration, Request } from 'tedious';
+import { isLoopback } from '../config/targets';
+import { faults } from '../errors';
 import { bounded } from './bound';
 
 const load = createRequire(__filename);
@@ -227,7 +229,11 @@ function transactionOf() {
       }
       return inTurn(connection, async () => {
         failed.delete(connection);
-        await managed(connection, (done) => connection.beginTransaction(done));
+        // A BEGIN that timed out may have begun: what came next would then be committed into nothing.
+        await managed(connection, (done) => connection.beginTransaction(done)).catch((error: unknown) => {
+          dispose(connection, error);
+          throw error;
+        });
       });
     }
 
@@ -235,6 +241,10 @@ function transactionOf() {
       const commit = async () => {
         assertOpen(connection);
         await managed(connection, (done) => connection.commitTransaction(done));
+        if (inside(connection).inTransaction) {
+          dispose(connection, 'A transaction is open after COMMIT.');
+          throw new Error('The server answered COMMIT and has a transaction open.');
+        }
         this._completed = true;
       };
       return inTurn(connection, commit).then(
@@ -274,7 +284,7 @@ export async function connect(connection: Connection): Promise<Connection> {
   connection.on('errorMessage', onRefusal);
   connection.on('error', (error) => dispose(connection, error));
   connection.once('end', () => dispose(connection, 'The connection is closed.'));
-  insistOnTls(connection);
+  guardThePassword(connection);
   const { connectTimeout } = inside(connection).config.options;
   await answered(connection, connectTimeout, (done) => connection.connect(done)).catch((error: Error) => {
     // Once the server has answered at all, what is left is the login. The driver drops the number of its refusal.
@@ -287,15 +297,18 @@ export async function connect(connection: Connection): Promise<Connection> {
 
 /**
  * Where a server says that it has no TLS, the driver goes on without: whoever stands between could say so in the
- * server's place and read the password.
+ * server's place and read the password. Where none is asked for, the password stays on this machine: a name such as
+ * localhost leads where the system says, and a server may send the driver on to another.
  */
-function insistOnTls(connection: Connection): void {
+function guardThePassword(connection: Connection): void {
   const inner = inside(connection);
   const sendLogin = inner.sendLogin7Packet.bind(connection);
   inner.sendLogin7Packet = () => {
     if (inner.config.options.encrypt && !inner.messageIo.tlsNegotiationComplete) {
       throw Object.assign(new Error('The server offers no TLS.'), { code: 'EENCRYPT' });
     }
+    const address = inner.socket?.remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
+    if (!inner.config.options.encrypt && !isLoopback(address)) throw faults.plainOffLoopback(address);
     sendLogin();
   };
 }

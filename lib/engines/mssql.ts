@@ -1,9 +1,8 @@
 /** SQL Server 2019 and later, through tedious. */
 import { readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import type { Knex } from 'knex';
 import type { Connection, ConnectionConfiguration } from 'tedious';
-import { isLoopback, type ServerTarget } from '../config/targets';
+import type { ServerTarget } from '../config/targets';
 import { faults, type ToolkitError } from '../errors';
 import type { Answer } from '../guard/guard';
 import type { Identity } from '../guard/marker';
@@ -52,7 +51,6 @@ export const mssql: Engine = {
   async identify(raw: unknown, dial: Dial): Promise<Answer> {
     const target = dial.target as ServerTarget;
     const connection = raw as Connection;
-    if (!target.encrypt) assertOnLoopback(connection, dial.role);
     // The server compares the names, under its own rules.
     const question = `SELECT CAST(CASE WHEN DB_ID(${literal(target[dial.role].database)}) = DB_ID() THEN 1 ELSE 0 END AS bit)
       AS [isExpected], ${IDENTITY};`;
@@ -125,14 +123,6 @@ function readCertificate(path: string): string {
   }
 }
 
-/** A name such as localhost leads where the system says; without TLS it must not lead away. */
-function assertOnLoopback(connection: Connection, role: string): void {
-  const { socket } = connection as unknown as { socket?: Socket };
-  const address = socket?.remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
-  if (!isLoopback(address)) throw faults.plainOffLoopback(role, address);
-}
-
-/** @throws ToolkitError GUARD_IDENTITY when the server left something out: unknown is refused */
 function toIdentity(row: Row | undefined): Identity {
   const identity = { server: row?.['server'], serverId: row?.['serverId'], database: row?.['database'], databaseId: row?.['databaseId'] };
   if (Object.values(identity).some((part) => typeof part !== 'string')) throw faults.noIdentity();
@@ -163,28 +153,29 @@ IF ISNULL(DB_ID(${literal(expected.database)}), -1) <> DB_ID()
 ${taken}SELECT ${IDENTITY}, ${CLOCK};`;
 }
 
-/** What a login may do to a database or table as a whole, column grants aside. */
 const WRITES = ['INSERT', 'UPDATE', 'DELETE', 'ALTER', 'CONTROL'] as const;
 
-const mayWrite = (securable: string, kind: string) =>
-  WRITES.map((right) => `HAS_PERMS_BY_NAME(${securable}, '${kind}', '${right}') = 1`).join(' OR ');
-
-/** https://learn.microsoft.com/sql/t-sql/functions/has-perms-by-name-transact-sql: it looks into other databases too. */
+/**
+ * Whoever may enter a database may hold rights there on a schema, a table or a column, which nobody sees from outside:
+ * that it may enter counts.
+ * https://learn.microsoft.com/sql/t-sql/functions/has-dbaccess-transact-sql, .../has-perms-by-name-transact-sql
+ */
 async function findHarm(ask: Ask, protectedDatabases: readonly string[]): Promise<string[]> {
   const marks = protectedDatabases.map(() => 'LOWER(?)').join(', ');
   const databases = await ask<{ name: string }>(
-    `SELECT d.name AS [name] FROM sys.databases d WHERE LOWER(d.name) IN (${marks})
-       AND HAS_DBACCESS(d.name) = 1 AND (${mayWrite('QUOTENAME(d.name)', 'DATABASE')}) ORDER BY d.name`,
+    `SELECT d.name AS [name] FROM sys.databases d WHERE LOWER(d.name) IN (${marks}) AND HAS_DBACCESS(d.name) = 1
+     ORDER BY d.name`,
     protectedDatabases,
   );
+  const mayWrite = WRITES.map((right) => `HAS_PERMS_BY_NAME(N'dbo.' + t.name, 'OBJECT', '${right}') = 1`).join(' OR ');
   const tables = await ask<{ name: string }>(
     `SELECT t.name AS [name] FROM (VALUES (N'Groups'), (N'Categories'), (N'Sessions'), (N'SessionTranscripts')) t (name)
-     WHERE ${mayWrite(`N'dbo.' + t.name`, 'OBJECT')} ORDER BY t.name`,
+     WHERE ${mayWrite} ORDER BY t.name`,
   );
   const [role] = await ask<{ is: number | null }>(`SELECT IS_SRVROLEMEMBER('sysadmin') AS [is]`);
   return [
     ...(role?.is === 1 ? ['The login is a sysadmin: it may do anything to any database of the server.'] : []),
-    ...databases.map(({ name }) => `The login may write to the protected database ${name}.`),
+    ...databases.map(({ name }) => `The login may connect to the protected database ${name}.`),
     ...tables.map(({ name }) => `The login may write to the source table dbo.${name}.`),
   ];
 }
@@ -205,22 +196,26 @@ function codeOf(error: unknown): string {
 type Explain = (where: Where, code: string, error: unknown) => ToolkitError;
 
 /** The database or its server goes away, or is not there for now. */
-const UNAVAILABLE = [924, 927, 942, 945, 3906, 6005, 17142, 17143, 10928, 10929, 40197, 40501, 40613];
+const UNAVAILABLE = [
+  701, 922, 924, 927, 942, 945, 952, 976, 983, 1105, 3906, 6005, 9002, 10928, 10929, 17142, 17143, 17809, 18401, 40197,
+  40501, 40613,
+];
 
 /** From this severity on the server ends the connection with its message. */
 const FATAL = 20;
 
 /** A server that goes away while it commits may say so after it has committed. */
 function isVerdict(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.every(isVerdict);
   const number = numberOf(error);
-  const { class: severity = 0 } = (error ?? {}) as { class?: number };
+  const { class: severity = FATAL } = (error ?? {}) as { class?: number };
   if (number === undefined) return error instanceof TransactionOver;
   return severity < FATAL && !UNAVAILABLE.includes(number);
 }
 
 /** https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors */
 const NUMBERS: readonly (readonly [readonly number[], Explain])[] = [
-  [[18451, 18452, 18456, 18461, 18470, 18486, 18487, 18488], faults.loginRefused],
+  [[18451, 18452, 18456, 18461, 18470, 18486, 18487, 18488, 40532, 40615, 40914], faults.loginRefused],
   [[911, 4060, 4064], faults.noSuchDatabase],
   [[229, 230, 262, 297, 300, 916, 1088, 3701, 4902, 4924, 15151, 15247], faults.notGranted],
   [[207, 208, 2812], faults.missingObject],
@@ -232,6 +227,7 @@ const NUMBERS: readonly (readonly [readonly number[], Explain])[] = [
   [[SCHEMA_UNSUPPORTED.mssql], faults.unsupported],
   [[544, 547, 515, 1934], faults.refusedByDatabase],
   [[2628, 8152], faults.tooLong],
+  [[334], faults.triggerInTheWay],
   [[THROWN.moved], (where) => faults.movedInWrite(where)],
 ];
 
@@ -247,7 +243,7 @@ export function explain(error: unknown, place: Where): ToolkitError | undefined 
   const number = numberOf(error);
   if (number !== undefined) {
     const [, known] = NUMBERS.find(([numbers]) => numbers.includes(number)) ?? [];
-    return known?.(where, `error ${number}`, error);
+    return known === undefined ? withoutNumber(error, where) : known(where, `error ${number}`, error);
   }
   if (error instanceof TransactionOver) return faults.conflict(where, 'a transaction that is over', error);
   return withoutNumber(error, where);

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Knex } from 'knex';
 import type { Client, QueryResult } from 'pg';
+import type { Login } from '../config/credentials';
 import { isLoopback, type ServerTarget } from '../config/targets';
 import { faults, type ToolkitError } from '../errors';
 import type { Answer } from '../guard/guard';
@@ -58,7 +59,7 @@ export const postgres: Engine = {
   async identify(raw: unknown, dial: Dial): Promise<Answer> {
     const target = dial.target as ServerTarget;
     const connection = raw as Client;
-    if (!target.encrypt) assertOnLoopback(connection, dial.role);
+    if (!target.encrypt) assertOnLoopback(connection);
     return askIdentity(connection, target[dial.role].database);
   },
 
@@ -79,14 +80,14 @@ export const postgres: Engine = {
 function connectionOf(dial: Dial) {
   const target = dial.target as ServerTarget;
   const address = target[dial.role];
-  const { user, password } = dial.login;
+  const { user } = dial.login;
   return {
     host: address.server,
     port: address.port,
     database: address.database,
     user,
     // pg falls back to PGPASSWORD and .pgpass when there is none; a function that throws ends that.
-    password: password ?? refusePassword,
+    password: passwordOf(target, dial.login),
     ssl: tlsOf(target),
     // None of these is left out: pg would read PGOPTIONS, PGREPLICATION, PGSSLNEGOTIATION, PGCLIENTENCODING.
     options: '-c client_min_messages=warning',
@@ -136,9 +137,18 @@ function streamOf(connection: Client): Socket {
 }
 
 /** A name such as localhost leads where the system says; without TLS it must not lead away. */
-function assertOnLoopback(connection: Client, role: string): void {
-  const address = streamOf(connection).remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
-  if (!isLoopback(address)) throw faults.plainOffLoopback(role, address);
+function assertOnLoopback(connection: Client): void {
+  const { stream } = (connection as unknown as { connection: { stream: Socket } }).connection;
+  const address = stream.remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
+  if (!isLoopback(address)) throw faults.plainOffLoopback(address);
+}
+
+/** pg asks for the password as a method of its client, when the server wants one: the last moment to look where it goes. */
+function passwordOf({ encrypt }: ServerTarget, { password }: Login) {
+  return function (this: Client): string {
+    if (!encrypt) assertOnLoopback(this);
+    return (password ?? refusePassword)();
+  };
 }
 
 function refusePassword(): never {

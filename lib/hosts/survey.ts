@@ -167,10 +167,20 @@ async function* findOpenWithoutLink(reader: Reader, now: Date): AsyncGenerator<F
   yield* findingsOf(reader, 'unlinked', OPEN_WITHOUT_LINK, [true, now]);
 }
 
-/** The canvas ids of open, unlinked sessions that have this title. */
+/**
+ * The canvas ids of unlinked sessions of this title that open, or that the application's login would open: it looks at
+ * the hash copy and at nothing else. Case and blanks at the ends do not make another title.
+ */
 export async function findNamesakes(reader: Reader, title: string, now: Date): Promise<number[]> {
-  const sql = `${OPEN_WITHOUT_LINK} AND s."Title" = ? ORDER BY s."SessionId" ${NEXT_BATCH}`;
-  return (await reader.ask<Row>(sql, [0, true, now, title])).map((row) => idOf(row, 'id'));
+  const sql = `
+    SELECT s."SessionId" AS "id" FROM canvas."Sessions" s
+    WHERE s."SessionId" > ? AND s."KSessionsId" IS NULL AND (s."HostGuid" <> '' OR EXISTS (
+      SELECT 1 FROM canvas."HostSessions" l WHERE l."SessionId" = s."SessionId" AND ${isActive('l')}
+        AND l."RevokedAt" IS NULL AND (l."ExpiresAt" IS NULL OR l."ExpiresAt" > ?)))
+      AND LOWER(LTRIM(RTRIM(s."Title"))) = LOWER(?)
+      AND NOT EXISTS (${declaredAlone('s."SessionId"')})
+    ORDER BY s."SessionId" ${NEXT_BATCH}`;
+  return (await reader.ask<Row>(sql, [0, true, now, title.trim()])).map((row) => idOf(row, 'id'));
 }
 
 /** The canvas ids linked to a KSESSIONS id. */
