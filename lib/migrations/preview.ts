@@ -76,8 +76,9 @@ async function countRows(canvas: Reader, files: readonly MigrationFile[]): Promi
   return counts;
 }
 
-/** What `latest` would stop at, or undefined. @param allowLate whether late files would be let through */
-export function firstRefusal({ target }: Database, status: Status, allowLate = false): ToolkitError | undefined {
+/** What `latest` would stop at, or undefined; the embedded target enrols itself. @param allowLate whether late files would be let through */
+export function firstRefusal({ target, canvas }: Database, status: Status, allowLate = false): ToolkitError | undefined {
+  if (!status.isEnrolled && target.engine !== 'pglite') return faults.notEnrolled(target.name, canvas.admission.identity);
   const problem = status.problems.find(({ kind }) => !(allowLate && kind === 'late'));
   if (problem !== undefined) return faultOf(problem);
   for (const [name, { schema, rows }] of status.obstacles) {

@@ -36,6 +36,7 @@ for (const lane of lanes().filter(({ dialect }) => dialect === 'postgres')) {
       t.false(bare.isEnrolled);
       t.deepEqual(bare.pending.map(({ name }) => name), PENDING);
       t.is((await previewLatest(database, bare)).length, 4);
+      t.is(firstRefusal(database, bare)?.code, lane.name === 'pglite' ? undefined : 'GUARD_NOT_ENROLLED');
       t.deepEqual(await catalogue(database), empty, 'a database nobody enrolled is only read');
 
       await fillLegacy(database, 'd', { faults: ['orphans'] });
