@@ -489,6 +489,14 @@ export const faults = {
       'The database says that it was applied; the folder migrations/ does not have it.',
       'Bring the file back from version control. Applied migrations are history.',
     ),
+  ledgerDamaged: (name: string, cause: unknown) =>
+    make(
+      'MIGRATION_EDITED',
+      `The ledger's row of the migration ${name} was changed by hand.`,
+      'Its Objects cell is no JSON, so nobody can say what the migration made.',
+      'Bring the row of canvas.MigrationLedger back from a backup of the database.',
+      { cause },
+    ),
   migrationEdited: (name: string) =>
     make(
       'MIGRATION_EDITED',

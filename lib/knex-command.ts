@@ -16,6 +16,7 @@ import { applyMigration, revertMigration } from './migrations/apply';
 import { requirePermit } from './migrations/enrol';
 import { readMigrations, type MigrationFile } from './migrations/files';
 import { HISTORY_TABLE, isLockRowFree, readEntries, readLedger, resetLockRow } from './migrations/ledger';
+import { planLatest } from './migrations/plan';
 import { MIGRATION_LOCK, requireLast, requireNext } from './migrations/run';
 import { SCHEMA } from './migrations/sql';
 
@@ -73,6 +74,8 @@ const STUB = join(PACKAGE_ROOT, 'lib', 'migrations', 'migration.stub');
 /** The Permit; and Knex's lock row, which a killed command leaves locked, is put right (see `resetLockRow`). */
 async function prepare(database: Database): Promise<Permit> {
   const permit = await requirePermit(database);
+  // Knex itself would say "up to date" over an edited file. A late one is refused where it would be applied.
+  planLatest(readMigrations(), await readEntries(database.canvas), true);
   if (!(await isLockRowFree(database.canvas))) {
     await withTransaction(database, permit, MIGRATION_LOCK, resetLockRow);
   }

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import type { ExpectedSchema } from '../lib/migrations/schema';
 import { createIndex, createTable, makeAppendOnly, typesFor } from '../lib/migrations/sql';
-import { dropRefusal, dropTable } from '../lib/migrations/undo';
+import { dropIndex, dropProtection, dropTable } from '../lib/migrations/undo';
 
 /**
  * The trail of every credential. No foreign keys: the application may delete a session, and its trail stays.
@@ -45,8 +45,10 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
+  await dropProtection(knex, 'HostSessionEvents');
+  await dropIndex(knex, 'HostSessionEvents', 'UX_HostSessionEvents_Operation');
+  await dropIndex(knex, 'HostSessionEvents', 'UX_HostSessionEvents_Sequence');
   await dropTable(knex, 'HostSessionEvents');
-  await dropRefusal(knex, 'HostSessionEvents');
 }
 
 export const shape: ExpectedSchema = {

@@ -11,7 +11,7 @@ import type { ExpectedSchema } from './schema';
 export const MIGRATIONS_FOLDER = join(PACKAGE_ROOT, 'migrations');
 
 /** What Node or Knex would run. Everything else in the folder (notes, source maps) is not looked at. */
-const CODE = /\.[cm]?[tj]s$/;
+const CODE = /\.[cm]?[tj]s$/i;
 /** What a compiler leaves beside its output. */
 const DECLARATION = /\.d\.[cm]?ts$/;
 /** Timestamp, then words. */

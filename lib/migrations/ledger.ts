@@ -2,6 +2,7 @@
 import type { Knex } from 'knex';
 import type { Reader, Writer } from '../engines/database';
 import { dateOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
+import { faults } from '../errors';
 import { createSchema, createTable, insertFirstRow, SCHEMA, typesFor } from './sql';
 
 export const HISTORY_TABLE = 'knex_migrations';
@@ -84,8 +85,17 @@ export async function readLedger(reader: Reader): Promise<Applied[]> {
     appliedBy: row && textOf(row, 'AppliedBy'),
     durationMs: row && numberOf(row, 'DurationMs', 0),
     toolVersion: row && textOf(row, 'ToolVersion'),
-    objects: row === undefined ? { made: [], found: [] } : (JSON.parse(textOrNull(row, 'Objects') ?? '') as Objects),
+    objects: row === undefined ? { made: [], found: [] } : objectsOf(row),
   }));
+}
+
+/** @throws ToolkitError MIGRATION_EDITED where the cell is none of what a run records */
+function objectsOf(row: Row): Objects {
+  try {
+    return JSON.parse(textOrNull(row, 'Objects') ?? '') as Objects;
+  } catch (cause) {
+    throw faults.ledgerDamaged(textOf(row, 'Name'), cause);
+  }
 }
 
 /** The same, with no more than a plan needs. */

@@ -310,6 +310,10 @@ export async function makeAppendOnly(knex: Knex, table: string): Promise<void> {
   await makeAppendOnlyOnPostgres(knex, table, message);
 }
 
+/** The triggers that make a table append-only. */
+export const protectionOf = (dialect: Dialect, table: string): readonly string[] =>
+  dialect === 'postgres' ? [`TR_${table}_AppendOnly`, `TR_${table}_NoTruncate`] : [`TR_${table}_AppendOnly`];
+
 /** The function that a table's triggers call. */
 export const refusalOf = (table: string) => `Refuse${table}Change`;
 

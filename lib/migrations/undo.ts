@@ -7,7 +7,7 @@
 import type { Knex } from 'knex';
 import type { Dialect } from '../engines/engine';
 import { LEDGER_TABLE } from './ledger';
-import { dialectOf, literal, namesFor, refusalOf, when } from './sql';
+import { dialectOf, literal, namesFor, protectionOf, refusalOf, when } from './sql';
 
 /** No two migrations make one object, so it does not matter which of them the ledger says it of. */
 function wasMade(dialect: Dialect, object: string): string {
@@ -46,9 +46,15 @@ export async function dropConstraint(knex: Knex, table: string, constraint: stri
   await whenMade(knex, `constraint ${table}.${constraint}`, `ALTER TABLE ${qualified(table)} DROP CONSTRAINT ${name(constraint)}`);
 }
 
-/** Drops the function that refused changes of an append-only table; its triggers went with the table. */
-export async function dropRefusal(knex: Knex, table: string): Promise<void> {
+/** Drops what refused changes of an append-only table: the triggers that a migration made, then their function. */
+export async function dropProtection(knex: Knex, table: string): Promise<void> {
   const dialect = dialectOf(knex);
+  const { name, table: qualified } = namesFor(dialect);
+  for (const trigger of protectionOf(dialect, table)) {
+    const statement =
+      dialect === 'postgres' ? `DROP TRIGGER ${name(trigger)} ON ${qualified(table)}` : `DROP TRIGGER ${qualified(trigger)}`;
+    await whenMade(knex, `trigger ${table}.${trigger}`, statement);
+  }
   if (dialect === 'mssql') return;
   const refusal = refusalOf(table);
   await whenMade(knex, `function ${refusal}`, `DROP FUNCTION ${namesFor(dialect).table(refusal)}()`);
