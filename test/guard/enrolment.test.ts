@@ -40,8 +40,10 @@ server('postgres: a database that nobody enrolled is refused, with the command t
   const scratch = await postgresLane.empty(t);
   const told = await refused(t, scratch, 'GUARD_NOT_ENROLLED');
   t.regex(told, /npx zx scripts\/enrol\.mjs --target scratch/);
+  const latest = await runHere(scratch, 'migrate', ['latest']);
+  t.is(latest.code, 3, latest.stderr);
   const status = await runHere(scratch, 'migrate', ['status']);
-  t.is(status.code, 3);
+  t.is(status.code, 4, 'who only reads needs no mark');
 });
 
 server('postgres: enrolment wants the server-reported name, is idempotent, then migrations are asked for', async (t) => {
