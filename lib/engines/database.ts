@@ -215,6 +215,7 @@ async function withConnection<T>(
   const gate = makeGate(engine, dial);
   const knex = knexFactory({
     ...(await engine.connect(dial)),
+    ...WITHOUT_VALUES,
     pool: { min: 0, max: 1, afterCreate: gate.afterCreate, createTimeoutMillis: request.waitMs + 60_000 },
     acquireConnectionTimeout: request.waitMs + 60_000,
     log: SILENT,
@@ -250,8 +251,11 @@ export async function knexConfigFor(request: OpenRequest, permit: Permit): Promi
     assertUnmoved(permit, admission.identity);
     await engine.allowWrites(raw);
   });
-  return { ...(await engine.connect(dial)), pool: { min: 0, max: 1, afterCreate: gate.afterCreate } };
+  return { ...(await engine.connect(dial)), ...WITHOUT_VALUES, pool: { min: 0, max: 1, afterCreate: gate.afterCreate } };
 }
+
+/** Knex puts the statement into the message of an error, and by default the values into the statement: hashes. */
+const WITHOUT_VALUES = { compileSqlOnError: false };
 
 /** Knex prints its own warnings, of errors that are thrown as well; only cli/ prints. */
 const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
