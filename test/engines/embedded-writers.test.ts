@@ -13,7 +13,7 @@ const WRITER = join(__dirname, '../helpers/embedded-writer.cjs');
 const TABLE = 'Scratchpad';
 
 const WRITERS = ['one', 'two', 'three', 'four'];
-const ROWS_EACH = 60;
+const ROWS_EACH = 40;
 const ROWS_PER_OPEN = 30;
 
 /** In the middle of an open: neither at its first row nor at its last. */

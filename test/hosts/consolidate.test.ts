@@ -271,7 +271,7 @@ function exercise(lane: Lane): void {
       t.deepEqual(await snapshot(open.database), settled);
 
       const second = provisionHere(open, { ksessionsId: 215 });
-      await refused(t, second, 'CONFLICT', /may have a canvas session already.+canvas session 215.+--link 215=215.+215=none/);
+      await refused(t, second, 'CONFLICT', /may have a canvas session already.+Canvas session 215 has.+--link 215=ID.+\(215 or another\), or none/);
       t.deepEqual(await snapshot(open.database), settled, 'no second canvas row, and no guess that it is canvas 215');
       await decide(open);
       t.deepEqual((await mend(open, true)).steps, []);
