@@ -235,6 +235,20 @@ bothClients(
   { stock: { next: 'in a transaction', connection: 0 }, ours: { next: 'outside', connection: 1 } },
 );
 
+bothClients(
+  'a connection whose BEGIN failed is not used again: it may have begun',
+  async (t, make) => {
+    const server = await startResponder(t, ({ kind, connection }) =>
+      kind === 'begin' && connection === 0 ? refusal(701, 'There is no memory left.') : undefined,
+    );
+    const knex = open(t, make, server);
+    await knex.transaction((trx) => trx.raw('never')).catch(ignore);
+    await knex.transaction((trx) => trx.raw('next')).catch(ignore);
+    return { never: whereabouts(server, 'never'), connection: server.heard.find(({ sql }) => sql === 'next')?.connection };
+  },
+  { stock: { never: 'nowhere', connection: undefined }, ours: { never: 'nowhere', connection: 1 } },
+);
+
 test('there is no transaction within a transaction, and no isolation level that would be ignored', async (t) => {
   const server = await startResponder(t);
   const knex = open(t, makers.ours, server);
@@ -393,7 +407,7 @@ for (const [what, script] of [
       }),
     );
     t.is((error as { code?: string }).code, 'ETIMEOUT');
-    await knex.transaction((trx) => trx.raw('next'));
+    await knex.transaction((trx) => trx.raw('next')).catch(ignore);
     t.is(whereabouts(server, 'next'), 'in a transaction');
   });
 }

@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { explain } from '../../lib/engines/database';
 import { mssql } from '../../lib/engines/mssql';
-import { ToolkitError, type Code } from '../../lib/errors';
+import { redacted, ToolkitError, type Code } from '../../lib/errors';
 import { open, retarget, targetAt } from '../helpers/lanes';
 import { pretending, refusal, startResponder, table, type Script } from '../helpers/tds-responder';
 
@@ -53,6 +53,26 @@ for (const [code, numbers] of Object.entries(OF_STATEMENTS)) {
     });
   });
 }
+
+test('several messages are a verdict only when each of them is', (t) => {
+  const said = (number: number, severity: number) => Object.assign(new Error('said'), { number, class: severity });
+  t.true(mssql.isVerdict(new AggregateError([said(547, 16), said(3621, 0)])));
+  t.false(mssql.isVerdict(new AggregateError([said(3980, 16), said(596, 21)])), 'the server ended the connection');
+  t.false(mssql.isVerdict(new AggregateError([said(547, 16), new Error('socket hang up')])));
+});
+
+test('what a driver quotes of values is taken out before anybody reads it', (t) => {
+  const hash = Buffer.alloc(32, 7).toString('base64');
+  const guid = '6ba39809-bc5a-498e-956a-fcbb3f39e017';
+  const quoted = [
+    `The duplicate key value is (15, ${hash}).`,
+    `Key ("SessionId", "HostGuidHash")=(1, ${hash}) already exists.`,
+    `String or binary data would be truncated in column 'HostGuidHash'. Truncated value: '${hash.slice(0, 20)}'.`,
+    `Conversion failed for ${guid}.`,
+  ].join('\n');
+  for (const secret of [hash, hash.slice(0, 20), guid]) t.false(redacted(quoted).includes(secret), redacted(quoted));
+  t.true(redacted(quoted).includes('HostGuidHash'));
+});
 
 test('an error that nobody knows stays what it is', async (t) => {
   const { port } = await startResponder(t, numbered);

@@ -60,6 +60,13 @@ test.serial('only the handed-over line holds the GUID: with --out, neither strea
   t.is(jsonLines(result)[0]?.['hostGuid'], null);
 });
 
+test.serial('with DEBUG set, no hash that is stored is printed', async (t) => {
+  const { finished } = start(shared(), 'provision', ['15', '--quiet'], { DEBUG: '*', CANVAS_HMAC_KEY: KEY });
+  const result = await finished;
+  t.is(result.code, 0, result.stderr);
+  t.notRegex(result.stdout + result.stderr, /[A-Za-z0-9+/]{43}=/);
+});
+
 const server = postgresUrl === undefined ? test.skip : test.serial;
 
 server('postgres: no secret leaves by a failure of the connection or the configuration, or by the process list', async (t) => {
