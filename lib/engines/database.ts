@@ -79,7 +79,7 @@ export class Reader {
 function mayWrite(sql: string): boolean {
   const bare = sql.replace(/'(?:[^']|'')*'|"(?:[^"]|"")*"|\[(?:[^\]]|\]\])*\]/g, ' ');
   const words =
-    /[;'"[]|--|\/\*|\b(alter|backup|begin|bulk|commit|create|dbcc|delete|deny|drop|exec|execute|grant|insert|into|kill|merge|next|opendatasource|openquery|openrowset|reconfigure|restore|revoke|rollback|save|set|shutdown|truncate|update|updatetext|use|waitfor|writetext)\b/i;
+    /[;'"[]|--|\/\*|\b(alter|backup|begin|bulk|commit|create|dbcc|delete|deny|drop|exec|execute|grant|insert|into|kill|merge|next\s+value|opendatasource|openquery|openrowset|reconfigure|restore|revoke|rollback|save|set|shutdown|truncate|update|updatetext|use|waitfor|writetext)\b/i;
   return words.test(bare) || /--|\/\*/.test(sql);
 }
 
