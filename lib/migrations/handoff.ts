@@ -259,6 +259,8 @@ function addMigration(script: ScriptFile, { file, migration, statements }: Step,
   THROW ${THROWN.ledger}, ${text(`${file.name}: what comes before it was not done.`)}, 1;`);
   script.step(`IF ${isEdited(file)}
   THROW ${THROWN.ledger}, ${text(`MIGRATION_EDITED: ${file.name} was applied here with another text.`)}, 1;
+IF ${pending} AND EXISTS (SELECT 1 FROM ${LEDGER} WHERE [Name] > ${text(file.name)})
+  THROW ${THROWN.ledger}, ${text(`${file.name}: older than a migration that was applied here. It would have run in another order elsewhere.`)}, 1;
 IF ${isIn(file.name)} PRINT ${text(`${file.name}: applied before, skipped`)};`);
   script.step(`IF OBJECT_ID(N'tempdb..${BEFORE}') IS NOT NULL DROP TABLE ${BEFORE};
 CREATE TABLE ${BEFORE} (object nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL,

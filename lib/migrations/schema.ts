@@ -262,7 +262,9 @@ const sized = (length: string, isExact: boolean): ColumnType => `${isExact ? 'ex
 
 /** `'a'::character varying` and `(N'a')` are the same default, and the same moment has many spellings. */
 function normalisedDefault(expression: string, type: ColumnType): string {
-  const bare = withoutParentheses(expression.trim());
+  // Babelfish writes N'' as a cast.
+  const cast = /^CAST\((.+) AS n?varchar\(\w+\)\)$/i.exec(withoutParentheses(expression.trim()))?.[1];
+  const bare = withoutParentheses((cast ?? expression).trim());
   const literal = /^N?'((?:[^']|'')*)'(?:::[a-z ]+(?:\(\d+\))?(?: with(?:out)? time zone)?)?$/i.exec(bare)?.[1];
   if (literal === undefined) return bare;
   const text = literal.replaceAll("''", "'");

@@ -78,9 +78,10 @@ SET LOCK_TIMEOUT 5000;`,
   }
 
   #add(batch: string): void {
-    // The client would take these lines and signs for its own words, in strings too.
+    // The client would take these lines and signs for its own words, in strings too; some need no colon.
+    // https://learn.microsoft.com/sql/tools/sqlcmd/sqlcmd-commands
     const body = batch.replaceAll(`$(SqlcmdMode)`, '');
-    const taken = /^\s*(?:GO\b.*|:.*|!!.*)$|\$\(/im.exec(body)?.[0];
+    const taken = /^\s*(?:(?:GO|QUIT|EXIT|RESET|ED)\b.*|:.*|!!.*)$|\$\(/im.exec(body)?.[0];
     if (taken !== undefined) throw new TypeError(`sqlcmd would take this for its own: ${taken}`);
     this.#parts.push(`${batch}\nGO\n`);
   }

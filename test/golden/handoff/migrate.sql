@@ -169,6 +169,8 @@ IF ISNULL(DB_ID(N'EXAMPLE'), -1) <> DB_ID() BEGIN RAISERROR (N'This database is 
 IF @@TRANCOUNT = 0 BEGIN RAISERROR (N'An earlier step failed; its transaction was undone.', 16, 1); SET NOEXEC ON; THROW 51000, N'An earlier step failed; its transaction was undone.', 1; END;
 IF EXISTS (SELECT 1 FROM [canvas].[MigrationLedger] WHERE [Name] = N'20200101000000_notes' AND [Checksum] <> N'CHECKSUM')
   THROW 51006, N'MIGRATION_EDITED: 20200101000000_notes was applied here with another text.', 1;
+IF NOT EXISTS (SELECT 1 FROM [canvas].[MigrationLedger] WHERE [Name] = N'20200101000000_notes') AND EXISTS (SELECT 1 FROM [canvas].[MigrationLedger] WHERE [Name] > N'20200101000000_notes')
+  THROW 51006, N'20200101000000_notes: older than a migration that was applied here. It would have run in another order elsewhere.', 1;
 IF EXISTS (SELECT 1 FROM [canvas].[MigrationLedger] WHERE [Name] = N'20200101000000_notes') PRINT N'20200101000000_notes: applied before, skipped';
 GO
 
