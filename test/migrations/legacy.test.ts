@@ -16,6 +16,13 @@ test('the same state is told to both kinds of server', (t) => {
   }
 });
 
+/** The foreign keys that point to canvas.Sessions. */
+const FOREIGN_KEYS = {
+  postgres: `SELECT CAST(count(*) AS int) AS n FROM pg_catalog.pg_constraint
+    WHERE contype = 'f' AND confrelid = 'canvas."Sessions"'::regclass`,
+  mssql: `SELECT COUNT(*) AS n FROM sys.foreign_keys WHERE referenced_object_id = OBJECT_ID(N'canvas.Sessions')`,
+} as const;
+
 for (const lane of lanes()) {
   test.serial(`${lane.name}: the dirtiest state of the old application is what was met`, async (t) => {
     const scratch = await legacyTarget(t, lane, 'd', lane.name === 'pglite' ? { identity: 'ALWAYS' } : {});
@@ -24,8 +31,7 @@ for (const lane of lanes()) {
       const counts = await rowCounts(ask);
       t.is(Object.keys(counts).length, FOREIGN_TABLES.length + 2);
       t.like(counts, { Sessions: 9, HostSessions: 13, AuditLog: 0, Registrations: 2 });
-      const [keys] = await ask(`SELECT count(*)::int AS n FROM pg_catalog.pg_constraint
-        WHERE contype = 'f' AND confrelid = 'canvas."Sessions"'::regclass`);
+      const [keys] = await ask(FOREIGN_KEYS[lane.dialect]);
       t.is(keys?.['n'], 8, 'that of HostSessions is absent');
       t.is((await contents(ask))['Annotations']?.[0]?.['Content'], "a note, with 'quotes' and العربية");
     });
