@@ -140,7 +140,10 @@ function streamOf(connection: Client): Socket {
 function assertOnLoopback(connection: Client): void {
   const { stream } = (connection as unknown as { connection: { stream: Socket } }).connection;
   const address = stream.remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
-  if (!isLoopback(address)) throw faults.plainOffLoopback(address);
+  if (isLoopback(address)) return;
+  // pg leaves a connection open whose password was not given; the refusal must reach it first.
+  setImmediate(() => stream.destroy());
+  throw faults.plainOffLoopback(address);
 }
 
 /** pg asks for the password as a method of its client, when the server wants one: the last moment to look where it goes. */

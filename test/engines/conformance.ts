@@ -245,6 +245,18 @@ export function exercise(lane: Lane): void {
     });
   });
 
+  test.serial(name('beside an unlinked canvas row of the same title that the login opens, nothing is made (I-20)'), async (t) => {
+    await withCleared(t, async (open) => {
+      await execute(open, `INSERT INTO canvas."Sessions" ("GroupId", "CreatedAt", "Title", "HostGuid")
+        VALUES (${say.uuid}, ${say.now}, ' review of the WORD Islam ', 'a hash and no host session')`);
+      const before = await rowsOf(open.database);
+      const error = await t.throwsAsync(provisionHere(open, { ksessionsId: 15 }), { instanceOf: ToolkitError });
+      t.is(error.code, 'CONFLICT');
+      t.deepEqual(await rowsOf(open.database), before);
+      t.is((await provisionHere(open, { ksessionsId: 212 })).outcome.status, 'provisioned');
+    });
+  });
+
   test.serial(name('an identity behind its largest id is told as what it is'), async (t) => {
     await withCleared(t, async (open) => {
       for (const ksessionsId of [15, 212]) await provisionHere(open, { ksessionsId });

@@ -5,7 +5,9 @@
 import test from 'ava';
 import { Gallows, race } from '../faults/migrations';
 import { lanes } from '../helpers/lanes';
-import type { Boundary } from '../helpers/gallows';
+import { legacyTarget } from '../helpers/legacy';
+import { jsonLines, runHere } from '../helpers/script';
+import { isCommit, runThroughProxy, type Boundary } from '../helpers/gallows';
 
 /** A process of the embedded engine takes seconds. */
 const MOST = { pglite: 1, postgres: 3, mssql: 0 };
@@ -31,6 +33,19 @@ for (const lane of lanes().filter(({ name }) => name !== 'mssql')) {
 }
 
 const [server] = lanes().filter(({ name }) => name === 'postgres');
+(server === undefined ? test.skip : test.serial)('postgres: a COMMIT whose answer is lost is told as that, and the next run goes on', async (t) => {
+  if (server === undefined) return;
+  const scratch = await legacyTarget(t, server, 'b');
+  let isCut = false;
+  const cutOnce = (_index: number, sql: string) => (isCut || !isCommit(sql) ? 'pass' : ((isCut = true), 'cut'));
+  const { finished } = await runThroughProxy(server, scratch, ['migrate', 'latest', '--json'], () => ({ afterAnswer: cutOnce }));
+  t.is(finished.code, 2, finished.stderr);
+  t.like(jsonLines(finished)[0], { code: 'OUTCOME_UNKNOWN' });
+  const next = await runHere(scratch, 'migrate', ['latest']);
+  t.is(next.code, 0, next.stderr);
+  t.regex(next.stdout, /3 applied/);
+});
+
 (server === undefined ? test.skip : test.serial)('postgres: six runners at once apply each migration once, and each ends well', async (t) => {
   t.timeout(120_000);
   if (server !== undefined) t.deepEqual(await race(server, 6, 'half'), []);
