@@ -8,7 +8,7 @@ import { faults } from './errors';
 import { assertAllowed, assertHarmless, type Permit } from './guard/guard';
 import { enrol, readMarker, requirePermit } from './migrations/enrol';
 import { migrateLatest, pendingMigrations } from './migrations/run';
-import { hasTable } from './migrations/schema';
+import { hasTable } from './migrations/live-schema';
 import { seed } from '../seeds/ksessions_samples';
 
 export interface AccessRequest {

@@ -11,10 +11,8 @@ import { recordInLedger, strikeOut, type Objects } from './ledger';
 import { findLosses, lockWhatWasMade } from './losses';
 import type { RollbackStep } from './plan';
 import { findRowsInTheWay, sentenceOf, type PreflightFinding } from './preflight';
-import {
-  differences, listObjects, readSchema,
-  type Catalogue, type Difference, type DifferenceKind, type ExpectedSchema, type LiveSchema,
-} from './schema';
+import { listObjects, readSchema, type Catalogue, type LiveSchema } from './live-schema';
+import { differences, type Difference, type DifferenceKind, type ExpectedSchema } from './schema';
 
 /** A transaction at work on the schema. */
 export interface Work {

@@ -1,6 +1,6 @@
 /**
  * What the servers' catalogues say about schema canvas, one set-based SELECT per kind of object. Every row stands for
- * one column (of a table, an index, a foreign key) or one event (of a trigger); schema.ts puts them together. A plain
+ * one column (of a table, an index, a foreign key) or one event (of a trigger); live-schema.ts puts them together. A plain
  * login may read PostgreSQL's catalogue; SQL Server shows definitions only with VIEW DEFINITION, hence `visibility`.
  */
 import type { Dialect } from '../engines/engine';

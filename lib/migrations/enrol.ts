@@ -4,7 +4,7 @@ import { withEnrolment, type Database, type Reader } from '../engines/database';
 import { permitEnrolment, permitWriting, type Permit } from '../guard/guard';
 import { makeMarker, MARKER_COLUMNS, MARKER_TABLE, toMarker, toMarkerRow, type Marker } from '../guard/marker';
 import { createBookkeeping } from './ledger';
-import { hasTable } from './schema';
+import { hasTable } from './live-schema';
 import { createTable, SCHEMA, typesFor } from './sql';
 
 /** The mark of a database, or undefined where there is none. Needs no write permission and creates nothing. */

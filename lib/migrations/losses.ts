@@ -1,7 +1,7 @@
 /** What would be lost with the objects a migration made: rows of its tables, values of its columns. */
 import type { Writer } from '../engines/database';
 import type { Row } from '../engines/rows';
-import type { Catalogue } from './schema';
+import type { Catalogue } from './live-schema';
 import { namesFor } from './sql';
 
 /** Tables and columns among objects, those of a listed table left out: they go with it. */

@@ -4,7 +4,7 @@
  */
 import type { Dialect } from '../engines/engine';
 import type { Row } from '../engines/rows';
-import type { Catalogue } from './schema';
+import type { Catalogue } from './live-schema';
 
 /** One question. */
 export interface Preflight {

@@ -11,7 +11,7 @@ import { compare, faultOf, type Standing } from './plan';
 import { sentenceOf } from './preflight';
 import { recordStatements } from './record';
 import { assess, type Finding } from './safety';
-import { hasTable, readSchema, type LiveSchema } from './schema';
+import { hasTable, readSchema, type LiveSchema } from './live-schema';
 import { namesFor } from './sql';
 
 /** Where a database stands. */

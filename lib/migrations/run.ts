@@ -10,7 +10,7 @@ import { MIGRATIONS_FOLDER, readMigrations, type MigrationFile } from './files';
 import { nextBatch, readEntries, readLedger, recordHistory, type Applied, type Entry } from './ledger';
 import { findLosses } from './losses';
 import { planLatest, planRollback, type RollbackStep } from './plan';
-import { readSchema } from './schema';
+import { readSchema } from './live-schema';
 
 /** Every runner takes this lock, the `knex` command too. */
 export const MIGRATION_LOCK = 'migrate';

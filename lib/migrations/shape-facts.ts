@@ -2,7 +2,8 @@
  * A shape as conditions that SQL Server itself can judge: what a script without this toolkit checks. The tolerances are
  * those of schema.ts: a wider column of the same kind holds, a narrower one does not.
  */
-import type { ColumnShape, ColumnType, ExpectedSchema, ForeignKeyShape, IndexShape, TableShape } from './schema';
+import type { ColumnShape, ColumnType, ForeignKeyShape, IndexShape, TableShape } from './live-schema';
+import type { ExpectedSchema } from './schema';
 import { foreignKeyAbsent, indexAbsent, literal, namesFor, SCHEMA } from './sql';
 
 /** One thing that must hold. */

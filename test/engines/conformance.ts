@@ -5,7 +5,7 @@ import { withTransaction } from '../../lib/engines/database';
 import { ToolkitError, type Code } from '../../lib/errors';
 import { previewProvision, provision, type ProvisionRequest } from '../../lib/hosts/provision';
 import { migrateLatest } from '../../lib/migrations/run';
-import { listObjects } from '../../lib/migrations/schema';
+import { listObjects } from '../../lib/migrations/live-schema';
 import { seed } from '../../seeds/ksessions_samples';
 import { access, execute, TEST_KEY, type Lane } from '../helpers/lanes';
 import { PHRASES, serverCode } from '../helpers/phrases';

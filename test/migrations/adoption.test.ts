@@ -5,7 +5,8 @@ import { requirePermit } from '../../lib/migrations/enrol';
 import { readLedger } from '../../lib/migrations/ledger';
 import { migrationStatus } from '../../lib/migrations/preview';
 import { migrateLatest, rollback } from '../../lib/migrations/run';
-import { fingerprint, readSchema } from '../../lib/migrations/schema';
+import { readSchema } from '../../lib/migrations/live-schema';
+import { fingerprint } from '../../lib/migrations/schema';
 import { execute, lanes, open, type Lane } from '../helpers/lanes';
 import { contents, DIRTY_FAULTS, fillLegacy, type LegacyState, type LegacyVariant } from '../helpers/legacy';
 

@@ -1,5 +1,6 @@
 /** Schema canvas after all migrations, as the contract says it. */
-import type { ColumnShape, ColumnType, ExpectedSchema } from '../../lib/migrations/schema';
+import type { ColumnShape, ColumnType } from '../../lib/migrations/live-schema';
+import type { ExpectedSchema } from '../../lib/migrations/schema';
 
 const id: ColumnShape = { type: 'bigint', nullable: false, identity: true };
 const required = (type: ColumnType, value?: string): ColumnShape => ({

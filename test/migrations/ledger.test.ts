@@ -8,7 +8,7 @@ import { readMigrations } from '../../lib/migrations/files';
 import { readLedger, type Applied } from '../../lib/migrations/ledger';
 import { planLatest, planRollback } from '../../lib/migrations/plan';
 import { migrateLatest, rollback } from '../../lib/migrations/run';
-import { readSchema } from '../../lib/migrations/schema';
+import { readSchema } from '../../lib/migrations/live-schema';
 import { execute, lanes, open } from '../helpers/lanes';
 import type { Access } from '../../lib/access';
 

@@ -2,15 +2,8 @@ import test, { type ExecutionContext } from 'ava';
 import { withTransaction } from '../../lib/engines/database';
 import { UNKNOWN_FILTER } from '../../lib/migrations/catalogue';
 import { loadMigration, readMigrations } from '../../lib/migrations/files';
-import {
-  catalogueOf,
-  differences,
-  fingerprint,
-  readSchema,
-  unite,
-  type Difference,
-  type LiveSchema,
-} from '../../lib/migrations/schema';
+import { catalogueOf, readSchema, type LiveSchema } from '../../lib/migrations/live-schema';
+import { differences, fingerprint, unite, type Difference } from '../../lib/migrations/schema';
 import { access, lanes } from '../helpers/lanes';
 import type { Access } from '../../lib/access';
 import { CANVAS } from './canvas.shape';

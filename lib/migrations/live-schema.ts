@@ -1,0 +1,374 @@
+/**
+ * The live canvas schema as data, in terms that no engine owns. The shapes stand here, for whoever reads one makes them
+ * first; schema.ts says what is expected of them.
+ */
+import type { Knex } from 'knex';
+import type { Reader } from '../engines/database';
+import type { Dialect } from '../engines/engine';
+import { flagOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
+import { faults } from '../errors';
+import { CATALOGUE } from './catalogue';
+import { dialectOf, SCHEMA } from './sql';
+
+// --- shapes --------------------------------------------------------------------------------------------------------
+
+/** A column's type as migrations think of it. `time` is to the tick of the engine, `instant` to the millisecond. */
+export type ColumnType =
+  | 'bigint'
+  | 'integer'
+  | 'uuid'
+  | 'flag'
+  | 'time'
+  | 'instant'
+  | `text(${number})`
+  /** Text that is compared byte by byte. */
+  | `exact(${number})`
+  | `other:${string}`;
+
+export interface ColumnShape {
+  readonly type: ColumnType;
+  readonly nullable: boolean;
+  /** Ids are made by the database, and explicit ones are refused. */
+  readonly identity?: boolean;
+  /** A literal without its quotes ('' is the empty text), a time as ISO 8601, else the server's expression. */
+  readonly default?: string | null;
+}
+
+export interface IndexShape {
+  readonly columns: readonly string[];
+  readonly unique: boolean;
+  readonly where?: { readonly column: string; readonly is: 'not null' | 'true' } | undefined;
+}
+
+export type DeleteRule = 'cascade' | 'no action' | 'restrict' | 'set null' | 'set default';
+
+export interface ForeignKeyShape {
+  readonly columns: readonly string[];
+  /** A table of schema canvas, or `schema.table` for another schema. */
+  readonly references: { readonly table: string; readonly columns: readonly string[] };
+  readonly onDelete: DeleteRule;
+  /** The server has checked every row, and checks new ones. */
+  readonly trusted: boolean;
+}
+
+export interface TableShape {
+  readonly columns: Readonly<Record<string, ColumnShape>>;
+  readonly primaryKey: readonly string[];
+  readonly indexes: readonly IndexShape[];
+  readonly foreignKeys: readonly ForeignKeyShape[];
+  /** The database refuses UPDATE and DELETE, and TRUNCATE where it can. */
+  readonly appendOnly: boolean;
+}
+
+/** Tables of schema canvas by name. */
+export type SchemaShape = Readonly<Record<string, TableShape>>;
+
+/** An index as it is. A filter that `where` cannot say stands in `filter` alone. */
+export interface LiveIndex extends IndexShape {
+  readonly name: string;
+  readonly filter: string | null;
+  /** Valid, enabled and of the ordinary kind. */
+  readonly usable: boolean;
+}
+
+export interface LiveForeignKey extends ForeignKeyShape {
+  readonly name: string;
+  readonly enabled: boolean;
+}
+
+export interface LiveTrigger {
+  readonly name: string;
+  readonly enabled: boolean;
+  /** What it refuses outright, as its first statement. */
+  readonly refuses: readonly string[];
+}
+
+export interface LiveTable extends TableShape {
+  readonly indexes: readonly LiveIndex[];
+  readonly foreignKeys: readonly LiveForeignKey[];
+  readonly triggers: readonly LiveTrigger[];
+}
+
+/** The schema as the database has it. */
+export interface LiveSchema {
+  readonly tables: Readonly<Record<string, LiveTable>>;
+  /** `table T`, `column T.C`, `identity T.C` (ids by the database only), `index T.I`, `constraint T.N`, `trigger T.N`, `function F`. */
+  readonly objects: ReadonlySet<string>;
+}
+
+// --- reading -------------------------------------------------------------------------------------------------------
+
+/** Whoever can be asked SELECTs: a Reader, or a migration's own connection. */
+export interface Catalogue {
+  readonly dialect: Dialect;
+  ask<Found extends object>(sql: string, bindings?: readonly Knex.RawBinding[]): Promise<Found[]>;
+}
+
+/** The catalogue as a migration's transaction sees it, its own uncommitted changes included. */
+export function catalogueOf(knex: Knex): Catalogue {
+  const ask = async <Found extends object>(sql: string, bindings: readonly Knex.RawBinding[] = []) => {
+    const result: unknown = await knex.raw(sql, [...bindings]);
+    // PostgreSQL's driver wraps the rows, SQL Server's does not.
+    return Array.isArray(result) ? (result as Found[]) : (result as { rows: Found[] }).rows;
+  };
+  return { dialect: dialectOf(knex), ask };
+}
+
+/**
+ * Reads schema canvas. Writes nothing and takes no lock.
+ * @throws ToolkitError CONFIG where the login may not see definitions (SQL Server would show NULL in their place)
+ */
+export async function readSchema(catalogue: Catalogue): Promise<LiveSchema> {
+  const { dialect } = catalogue;
+  const queries = CATALOGUE[dialect];
+  const [visibility] = await catalogue.ask<Row>(queries.visibility);
+  if (visibility === undefined || flagOf(visibility, 'hidden')) throw faults.definitionsHidden(SCHEMA);
+  const spelling = await spellingOf(catalogue);
+  const read = async (query: string) => byTable((await catalogue.ask<Row>(query)).map((row) => respelled(row, spelling)));
+  const columns = await read(queries.columns);
+  const indexes = await read(queries.indexes);
+  const foreignKeys = await read(queries.foreignKeys);
+  const triggers = await read(queries.triggers);
+  const tables = [...columns].map(([table, rows]): [string, LiveTable] => {
+    const own = triggersOf(dialect, triggers.get(table) ?? []);
+    return [
+      table,
+      {
+        columns: Object.fromEntries(rows.map((row) => [textOf(row, 'column'), columnOf(dialect, row)])),
+        ...indexesOf(indexes.get(table) ?? []),
+        foreignKeys: foreignKeysOf(foreignKeys.get(table) ?? []),
+        triggers: own,
+        appendOnly: isAppendOnly(dialect, own),
+      },
+    ];
+  });
+  return { tables: Object.fromEntries(tables), objects: await objectsOf(catalogue, spelling) };
+}
+
+type Spelling = (name: string) => string;
+
+/**
+ * Names as they were given. SQL Server's catalogue has them so; Babelfish keeps small letters in it, and the
+ * standard's own views know better.
+ */
+async function spellingOf(catalogue: Catalogue): Promise<Spelling> {
+  const { spellings } = CATALOGUE[catalogue.dialect];
+  if (spellings === undefined) return (name) => name;
+  const names = (await catalogue.ask<Row>(spellings)).map((row) => textOf(row, 'name'));
+  const given = new Set(names);
+  const folded = new Map(names.map((name) => [name.toLowerCase(), name]));
+  return (name) => (given.has(name) ? name : (folded.get(name) ?? name));
+}
+
+const NAMES = ['table', 'column', 'toTable', 'toColumn'] as const;
+
+function respelled(row: Row, spelling: Spelling): Row {
+  const names = NAMES.filter((name) => typeof row[name] === 'string');
+  return { ...row, ...Object.fromEntries(names.map((name): [string, string] => [name, spelling(textOf(row, name))])) };
+}
+
+/** The names of everything in schema canvas: tables, columns, indexes, constraints, triggers, functions. */
+export async function listObjects(knex: Knex): Promise<Set<string>> {
+  const catalogue = catalogueOf(knex);
+  return objectsOf(catalogue, await spellingOf(catalogue));
+}
+
+async function objectsOf(catalogue: Catalogue, spelling: Spelling): Promise<Set<string>> {
+  const rows = await catalogue.ask<Row>(CATALOGUE[catalogue.dialect].objects);
+  // A kind, then a name in one or two parts.
+  return new Set(rows.map((row) => textOf(row, 'object').replace(/(?<=[ .])[^ .]+/g, spelling)));
+}
+
+/** @returns whether the schema (canvas, unless told otherwise) has that table */
+export async function hasTable(reader: Reader, table: string, schema = SCHEMA): Promise<boolean> {
+  const [row] = await reader.ask<Row>(CATALOGUE[reader.dialect].hasTable, [`"${schema}"."${table}"`]);
+  return row !== undefined && flagOf(row, 'there');
+}
+
+/** Rows in the order they came, by one of their columns. */
+function groupBy(rows: readonly Row[], column: string): Map<string, Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const key = textOf(row, column);
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return groups;
+}
+
+const byTable = (rows: readonly Row[]) => groupBy(rows, 'table');
+
+function columnOf(dialect: Dialect, row: Row): ColumnShape {
+  const type = flagOf(row, 'computed') ? (`other:computed ${textOf(row, 'type')}` as const) : TYPE_OF[dialect](row);
+  const expression = textOrNull(row, 'default');
+  return {
+    type,
+    nullable: flagOf(row, 'nullable'),
+    identity: flagOf(row, 'identity'),
+    default: expression === null ? null : normalisedDefault(expression, type),
+  };
+}
+
+/** The catalogue's type to ours. SQL Server's `varchar` and `datetime` are none of ours: they lose what we store. */
+const TYPE_OF: Record<Dialect, (row: Row) => ColumnType> = {
+  postgres: (row) => {
+    const type = textOf(row, 'type');
+    const length = /^character varying\((\d+)\)$/.exec(type)?.[1];
+    if (length !== undefined) return sized(length, ['C', 'POSIX'].includes(textOrNull(row, 'collation') ?? ''));
+    return POSTGRES_TYPES[type] ?? `other:${type}`;
+  },
+  mssql: (row) => {
+    const type = textOf(row, 'type');
+    const bytes = numberOf(row, 'bytes', 0);
+    if (type === 'nvarchar' && bytes > 0) {
+      return sized(String(bytes / 2), /_BIN2$/i.test(textOrNull(row, 'collation') ?? ''));
+    }
+    if (type === 'datetime2') return DATETIME2[numberOf(row, 'scale', 7)] ?? `other:datetime2(${numberOf(row, 'scale', 7)})`;
+    return MSSQL_TYPES[type] ?? `other:${type}${bytes < 0 ? '(max)' : ''}`;
+  },
+};
+
+const POSTGRES_TYPES: Readonly<Record<string, ColumnType>> = {
+  bigint: 'bigint',
+  integer: 'integer',
+  uuid: 'uuid',
+  boolean: 'flag',
+  'timestamp with time zone': 'time',
+  'timestamp(6) with time zone': 'time',
+  'timestamp(3) with time zone': 'instant',
+};
+
+const MSSQL_TYPES: Readonly<Record<string, ColumnType>> = {
+  bigint: 'bigint',
+  int: 'integer',
+  uniqueidentifier: 'uuid',
+  bit: 'flag',
+};
+
+/** A microsecond or a tenth of it: nothing we store is finer. */
+const DATETIME2: Readonly<Record<number, ColumnType>> = { 3: 'instant', 6: 'time', 7: 'time' };
+
+const sized = (length: string, isExact: boolean): ColumnType => `${isExact ? 'exact' : 'text'}(${Number(length)})`;
+
+/** `'a'::character varying` and `(N'a')` are the same default, and the same moment has many spellings. */
+function normalisedDefault(expression: string, type: ColumnType): string {
+  // Babelfish writes N'' as a cast.
+  const cast = /^CAST\((.+) AS n?varchar\(\w+\)\)$/i.exec(withoutParentheses(expression.trim()))?.[1];
+  const bare = withoutParentheses((cast ?? expression).trim());
+  const literal = /^N?'((?:[^']|'')*)'(?:::[a-z ]+(?:\(\d+\))?(?: with(?:out)? time zone)?)?$/i.exec(bare)?.[1];
+  if (literal === undefined) return bare;
+  const text = literal.replaceAll("''", "'");
+  return type === 'time' || type === 'instant' ? (isoTime(text) ?? text) : text;
+}
+
+function withoutParentheses(text: string): string {
+  let bare = text;
+  while (bare.startsWith('(') && closesAtEnd(bare)) bare = bare.slice(1, -1).trim();
+  return bare;
+}
+
+/** Does the parenthesis that opens a text close at its very end? `(1)+(2)` does not. */
+function closesAtEnd(text: string): boolean {
+  let depth = 0;
+  for (const [place, sign] of [...text].entries()) {
+    depth += sign === '(' ? 1 : sign === ')' ? -1 : 0;
+    if (depth === 0) return place === [...text].length - 1;
+  }
+  return false;
+}
+
+/** The session's zone is UTC (engines), and SQL Server's times have none: what names no zone is UTC. */
+function isoTime(text: string): string | undefined {
+  const match = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?(?:Z|\+00(?::?00)?)?$/.exec(text);
+  if (match === null) return undefined;
+  const fraction = (match[3] ?? '').replace(/0+$/, '');
+  return `${match[1]}T${match[2]}${fraction === '' ? '' : `.${fraction}`}Z`;
+}
+
+function indexesOf(rows: readonly Row[]): Pick<LiveTable, 'primaryKey' | 'indexes'> {
+  const all = [...groupBy(rows, 'index')].map(([name, columns]) => ({
+    isPrimary: columns.every((row) => flagOf(row, 'primary')),
+    index: indexOf(name, columns),
+  }));
+  return {
+    primaryKey: all.find(({ isPrimary }) => isPrimary)?.index.columns ?? [],
+    indexes: all.filter(({ isPrimary }) => !isPrimary).map(({ index }) => index),
+  };
+}
+
+function indexOf(name: string, rows: readonly Row[]): LiveIndex {
+  const [first] = rows as [Row, ...Row[]];
+  const filter = textOrNull(first, 'filter');
+  const where = filter === null ? undefined : whereOf(filter);
+  return {
+    name,
+    columns: rows.map((row) => textOf(row, 'column')),
+    unique: flagOf(first, 'unique'),
+    usable: flagOf(first, 'usable'),
+    filter,
+    ...(where === undefined ? {} : { where }),
+  };
+}
+
+/** How catalogues write the filters we know. */
+const FILTERS = [
+  { is: 'not null', pattern: /^\(*(?:"([^"]+)"|\[([^\]]+)\]|([a-z_][a-z0-9_]*)) IS NOT NULL\)*$/i },
+  {
+    is: 'true',
+    pattern: /^\(*(?:"([^"]+)"|\[([^\]]+)\]|([a-z_][a-z0-9_]*))(?: = true| IS TRUE|=\(1\)|=\(?CONVERT\(\[?bit\]?,\(1\)\)\)?)?\)*$/i,
+  },
+] as const;
+
+function whereOf(filter: string): IndexShape['where'] {
+  for (const { is, pattern } of FILTERS) {
+    const match = pattern.exec(filter);
+    const column = match?.[1] ?? match?.[2] ?? match?.[3];
+    if (column !== undefined) return { column, is };
+  }
+  return undefined;
+}
+
+function foreignKeysOf(rows: readonly Row[]): LiveForeignKey[] {
+  return [...groupBy(rows, 'constraint')].map(([name, columns]) => {
+    const [first] = columns as [Row, ...Row[]];
+    const toSchema = textOf(first, 'toSchema');
+    const toTable = textOf(first, 'toTable');
+    return {
+      name,
+      columns: columns.map((row) => textOf(row, 'column')),
+      references: {
+        table: toSchema === SCHEMA ? toTable : `${toSchema}.${toTable}`,
+        columns: columns.map((row) => textOf(row, 'toColumn')),
+      },
+      onDelete: textOf(first, 'onDelete') as DeleteRule,
+      enabled: flagOf(first, 'enabled'),
+      trusted: flagOf(first, 'trusted') && flagOf(first, 'enabled'),
+    };
+  });
+}
+
+/** The first statement of a trigger that refuses raises; anything before it could be a way round. */
+const RAISES: Record<Dialect, RegExp> = {
+  postgres: /^\s*BEGIN\s+RAISE\s+EXCEPTION\b/i,
+  mssql: /\bINSTEAD\s+OF\s+[A-Z,\s]+?\sAS\s+(?:BEGIN\s+)?THROW\s+\d/i,
+};
+
+function triggersOf(dialect: Dialect, rows: readonly Row[]): LiveTrigger[] {
+  return [...groupBy(rows, 'trigger')].map(([name, events]) => ({
+    name,
+    enabled: events.every((row) => flagOf(row, 'enabled')),
+    refuses: events
+      .filter((row) => flagOf(row, 'always') && RAISES[dialect].test(textOrNull(row, 'body') ?? ''))
+      .map((row) => textOf(row, 'event')),
+  }));
+}
+
+/** SQL Server has no trigger on TRUNCATE. */
+const REFUSED: Record<Dialect, readonly string[]> = {
+  postgres: ['UPDATE', 'DELETE', 'TRUNCATE'],
+  mssql: ['UPDATE', 'DELETE'],
+};
+
+function isAppendOnly(dialect: Dialect, triggers: readonly LiveTrigger[]): boolean {
+  const refused = new Set(triggers.filter(({ enabled }) => enabled).flatMap(({ refuses }) => refuses));
+  return REFUSED[dialect].every((event) => refused.has(event));
+}
