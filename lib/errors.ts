@@ -684,6 +684,21 @@ export const faults = {
       'Identity cannot be added to a column that is there. Nothing was written; use the database of the application.',
     ),
 
+  idBeyond: (place: string, id: string) =>
+    make(
+      'DATA_NOT_READY',
+      `${place} holds ${id}, which is more than can be told from its neighbours.`,
+      'Ids beyond 9007199254740991 would be rounded to those of other rows. Nothing was written.',
+      'No database made that id. Look at the row; delete it or give it another id by hand.',
+    ),
+  idBelowOne: (table: string, id: number, target: string) =>
+    make(
+      'DATA_NOT_READY',
+      `The database would give a new row of canvas.${table} the id ${id}.`,
+      'Somebody moved its identity below 1, and such an id can be typed nowhere. Nothing was written.',
+      `Mend the identity: npx zx scripts/consolidate.mjs --target ${target} --apply`,
+    ),
+
   // --- repair --------------------------------------------------------------------------------------------------
   toDecide: (repairs: number, findings: number) =>
     make(
@@ -731,8 +746,10 @@ export const faults = {
       `KSESSIONS session ${ksessionsId} may have a canvas session already, which nobody has linked to it.`,
       `Canvas session ${canvasSessionIds.join(', ')} has the same title ("${title}"), opens, and is linked to none; ` +
         'a title is no proof, so nothing was written.',
-      `Link it: npx zx scripts/consolidate.mjs --target ${target} --apply --link ${canvasSessionIds[0]}=ID, where ID is the ` +
-        `KSESSIONS id it stands for (${ksessionsId} or another), or none if it stands for none at all.`,
+      (canvasSessionIds[0] ?? 0) < 1
+        ? `Its id cannot be typed: npx zx scripts/consolidate.mjs --target ${target} says how to settle it by hand.`
+        : `Link it: npx zx scripts/consolidate.mjs --target ${target} --apply --link ${canvasSessionIds[0]}=ID, where ID is the ` +
+          `KSESSIONS id it stands for (${ksessionsId} or another), or none if it stands for none at all.`,
       { ksessionsId },
     ),
 

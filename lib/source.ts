@@ -1,6 +1,9 @@
 /** A narrow, read-only window on KSESSIONS (schema dbo): no function here could write. */
 import type { Reader } from './engines/database';
 
+/** dbo.Sessions.SessionID is INT and starts at 1: above this the old tool wrapped to another session (I-37). */
+export const MAX_KSESSIONS_ID = 2_147_483_647;
+
 /** A session as KSESSIONS has it. */
 export interface SourceSession {
   /** dbo.Sessions.SessionID: what operators type. */

@@ -46,7 +46,7 @@ export function stepText({ target }: Database, step: Step, done: Done | undefine
     case 'identity': {
       const { largest, next, table } = step.identity;
       const verb = done === undefined ? 'would move to' : 'moved to';
-      return `Identity of canvas.${table}: the next id was ${next}, the largest is ${largest}; ${verb} ${largest}.\n`;
+      return `Identity of canvas.${table}: the next id was ${next}, the largest is ${largest}; ${verb} ${Math.max(largest, 1)}.\n`;
     }
     case 'repair':
       return repairText(step.repair);
@@ -96,13 +96,25 @@ function wordsOfFinding(finding: Finding, target: string): { message: string; hi
     case 'two-canvas-rows':
       return {
         message: `KSESSIONS ${ksessionsId} "${title ?? ''}" has canvas sessions ${canvasSessionIds.join(', ')} (live host sessions: ${hosts || 'none'}).`,
-        hint: `Decide which one it is; for each other one: ${link} CANVAS=none`,
+        hint: `Decide which one it is; for each other one: ${link} CANVAS=none${
+          canvasSessionIds.some(isUntypable) ? `; where CANVAS is below 1, by hand: ${setLink('CANVAS', 'NULL')}` : ''
+        }`,
+        look: lookAt('Sessions', 'SessionId', canvasSessionIds),
+      };
+    case 'impossible-link':
+      return {
+        message: `${session} is linked to a KSESSIONS id that no session can have.`,
+        hint: isUntypable(canvasId)
+          ? `Its own id cannot be typed either; take the link away by hand: ${setLink(canvasId, 'NULL')}`
+          : `Take the link away, then give it the right one: ${link} ${canvasId}=none`,
         look: lookAt('Sessions', 'SessionId', canvasSessionIds),
       };
     case 'unlinked':
       return {
         message: `${session} is open (host session ${hosts}), and nobody has said which KSESSIONS session it is.`,
-        hint: `Neither its id nor its title proves it. ${link} ${canvasId}=KSESSIONS, or ${canvasId}=none where it is none.`,
+        hint: isUntypable(canvasId)
+          ? `Its id was made by hand and cannot be typed. Link it by hand: ${setLink(canvasId, 'KSESSIONS')}; or end it in the application.`
+          : `Neither its id nor its title proves it. ${link} ${canvasId}=KSESSIONS, or ${canvasId}=none where it is none.`,
         look: lookAt('Sessions', 'SessionId', canvasSessionIds),
       };
     case 'copy-alone':
@@ -125,6 +137,12 @@ function wordsOfFinding(finding: Finding, target: string): { message: string; hi
       };
   }
 }
+
+/** An id made by hand, which no option takes. */
+const isUntypable = (id: number) => id < 1;
+
+const setLink = (canvasId: number | string, to: string) =>
+  `UPDATE canvas."Sessions" SET "KSessionsId" = ${to} WHERE "SessionId" = ${canvasId}`;
 
 /** The last line of a repair, for programs. */
 export function summaryJson(database: Database, { findings, isApplied, repairs, rowsAfter, rowsBefore }: Summary): object {

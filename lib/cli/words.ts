@@ -2,9 +2,7 @@
 import { userInfo } from 'node:os';
 import { DateTime, Duration } from 'luxon';
 import { faults } from '../errors';
-
-/** dbo.Sessions.SessionID is INT: above this the old tool wrapped to another session (I-37). */
-const MAX_ID = 2_147_483_647;
+import { MAX_KSESSIONS_ID } from '../source';
 
 /** More than this in one range is a slip of the fingers. */
 const MAX_RANGE = 100_000;
@@ -29,7 +27,7 @@ function parseIdWord(word: string): number[] {
 
 function parseId(digits: string, word: string): number {
   const id = /^\d{1,10}$/.test(digits) ? Number(digits) : 0;
-  if (id < 1 || id > MAX_ID) throw faults.badId(word);
+  if (id < 1 || id > MAX_KSESSIONS_ID) throw faults.badId(word);
   return id;
 }
 

@@ -36,10 +36,14 @@ export function dateOrNull(row: Row, column: string): Date | null {
   throw new Error(`Column ${column} is missing or holds no date.`);
 }
 
-/** An id. BIGINT comes as text; one beyond 2^53 must not be rounded to another id (I-37). */
+/**
+ * An id as it stands in a row: one made by hand may be zero or below. BIGINT comes as text; one beyond 2^53 must not be
+ * rounded to another id (I-37).
+ */
 export function idOf(row: Row | undefined, column: string): number {
-  const id = Number(row?.[column]);
-  if (!Number.isSafeInteger(id) || id <= 0) throw new Error(`Column ${column} holds no id.`);
+  const value = row?.[column];
+  const id = value == null ? Number.NaN : Number(value);
+  if (!Number.isSafeInteger(id)) throw new Error(`Column ${column} holds no id.`);
   return id;
 }
 

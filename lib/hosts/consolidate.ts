@@ -21,7 +21,9 @@ import {
   findLinked,
   findUndecided,
   isDeclaredAlone,
+  isPossibleLink,
   readCredentials,
+  requireReadableIds,
   type CanvasCredentials,
   type Finding,
 } from './survey';
@@ -115,10 +117,11 @@ function ownerOf(hash: string, hosts: readonly HostSession[]): CopyChange['was']
 }
 
 /**
- * The whole plan, one step at a time. Reads only; the shape of the tables is looked at before anything else.
- * @throws ToolkitError SCHEMA_UNSUPPORTED
+ * The whole plan, one step at a time. Reads only; ids and the shape of the tables are looked at before anything else.
+ * @throws ToolkitError SCHEMA_UNSUPPORTED, DATA_NOT_READY
  */
 export async function* planConsolidation(reader: Reader, now: Date): AsyncGenerator<Step> {
+  await requireReadableIds(reader);
   for (const identity of await readIdentities(reader)) if (isBehind(identity)) yield { kind: 'identity', identity };
   for await (const session of findDisorder(reader, now)) {
     const repair = planRepair(session, now);
@@ -296,7 +299,8 @@ interface LinkFacts {
 }
 
 /**
- * Pure. A link is made where there is none, and taken away only where two canvas sessions have the same one.
+ * Pure. A link is made where there is none, and taken away only where two canvas sessions have the same one, or where no
+ * session can be meant by it.
  * @throws ToolkitError CONFLICT
  */
 export function planLink({ isDeclared, linked, session }: LinkFacts, ksessionsId: number | null): LinkPlan {
@@ -304,7 +308,8 @@ export function planLink({ isDeclared, linked, session }: LinkFacts, ksessionsId
   const plan = (action: LinkPlan['action']): LinkPlan => ({ action, session, ksessionsId });
   if (current !== null && current !== ksessionsId) {
     const isDoubled = ksessionsId === null && linked.some((other) => other !== canvasSessionId);
-    if (!isDoubled) throw faults.linkedOtherwise(canvasSessionId, current);
+    const isImpossible = ksessionsId === null && !isPossibleLink(current);
+    if (!isDoubled && !isImpossible) throw faults.linkedOtherwise(canvasSessionId, current);
     return plan('unlink');
   }
   if (ksessionsId === null) return plan(isDeclared || bearerOf(session) === undefined ? 'nothing' : 'declare');

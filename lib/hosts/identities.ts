@@ -3,7 +3,7 @@
  * their own leave an identity behind (I-21); from then on every insert fails with a primary key that is taken.
  */
 import type { Reader, Writer } from '../engines/database';
-import { idOf, numberOf, textOrNull, type Row } from '../engines/rows';
+import { numberOf, textOf, textOrNull, type Row } from '../engines/rows';
 import { faults } from '../errors';
 
 /** Tables whose ids the database makes. */
@@ -19,9 +19,9 @@ export interface IdentityState {
   readonly next: number;
 }
 
-/** Ask, don't insist: is the next id one that may be taken? */
+/** Ask, don't insist: is the next id one that may be taken, or none at all? */
 export function isBehind({ largest, next }: IdentityState): boolean {
-  return next <= largest;
+  return next <= largest || next < 1;
 }
 
 /**
@@ -44,7 +44,9 @@ async function readIdentity(reader: Reader, table: IdentityTable): Promise<Ident
       : `SELECT ${largest}, last_value + CASE WHEN is_called THEN 1 ELSE 0 END AS "next" FROM ${await sequenceOf(reader, table)}`;
   const [row] = await reader.ask<Row>(sql);
   if (row?.['next'] == null) throw faults.idsNotMade(table, column);
-  return { table, largest: numberOf(row, 'largest', 0), next: idOf(row, 'next') };
+  const next = Number(row['next']);
+  if (!Number.isSafeInteger(next)) throw faults.idBeyond(`The identity of canvas.${table}`, textOf(row, 'next'));
+  return { table, largest: numberOf(row, 'largest', 0), next };
 }
 
 /** The sequence behind an identity column, qualified and quoted by the server. */
@@ -59,18 +61,21 @@ async function sequenceOf(reader: Reader, table: IdentityTable): Promise<string>
 }
 
 /**
- * Moves an identity to the largest id, never back. Writers wait meanwhile: the largest id must not grow between the
+ * Moves an identity to the largest id, or where that is below 1 to the first one, never back. Writers wait meanwhile: the largest id must not grow between the
  * look and the move.
  */
 export async function advanceIdentity(writer: Writer, table: IdentityTable): Promise<void> {
   if (writer.dialect === 'mssql') {
     // Without a value it only ever moves forward, to the largest id.
     await writer.sql.raw(`DBCC CHECKIDENT ('canvas.${table}', RESEED) WITH NO_INFOMSGS`);
+    const { next } = await readIdentity(writer, table);
+    if (next < 1) await writer.sql.raw(`DBCC CHECKIDENT ('canvas.${table}', RESEED, 1) WITH NO_INFOMSGS`);
     return;
   }
   await writer.sql.raw(`LOCK TABLE canvas."${table}" IN SHARE ROW EXCLUSIVE MODE`);
   const state = await readIdentity(writer, table);
   if (isBehind(state)) {
-    await writer.sql.raw('SELECT setval(?::regclass, ?)', [await sequenceOf(writer, table), state.largest]);
+    const last = Math.max(state.largest, 1);
+    await writer.sql.raw('SELECT setval(?::regclass, ?, ?)', [await sequenceOf(writer, table), last, state.largest >= 1]);
   }
 }

@@ -12,6 +12,7 @@ import { v4 as uuidV4 } from 'uuid';
 import type { ChainHead } from '../audit';
 import type { Reader, Writer } from '../engines/database';
 import { dateOf, dateOrNull, flagOf, idOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
+import { faults } from '../errors';
 import type { SourceSession } from '../source';
 
 const SESSIONS = 'Sessions';
@@ -173,10 +174,15 @@ export async function setLink(writer: Writer, canvasSessionId: number, ksessions
   await updateOne(writer, SESSIONS, { SessionId: canvasSessionId }, { KSessionsId: ksessionsId, ModifiedAt: writer.now });
 }
 
-/** @returns the id the database gave the row */
+/**
+ * @returns the id the database gave the row
+ * @throws ToolkitError DATA_NOT_READY where its identity was set to numbers that nobody can type
+ */
 async function insertOne(writer: Writer, table: string, idColumn: string, values: object): Promise<number> {
   const rows: unknown = await writer.table(table).insert(values, [idColumn]);
-  return idOf((rows as Row[])[0], idColumn);
+  const id = idOf((rows as Row[])[0], idColumn);
+  if (id < 1) throw faults.idBelowOne(table, id, writer.permit.target.name);
+  return id;
 }
 
 /** One row or an error: an update that misses its row must not pass for done (I-22). */

@@ -5,6 +5,8 @@
 import type { Reader } from '../engines/database';
 import type { Dialect } from '../engines/engine';
 import { idOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
+import { faults } from '../errors';
+import { MAX_KSESSIONS_ID } from '../source';
 import { toHostSession, type HostSession } from './store';
 
 /** Rows read at once. */
@@ -23,7 +25,7 @@ export interface CanvasCredentials {
 
 /** What only a person can decide. */
 export interface Finding {
-  readonly kind: 'two-canvas-rows' | 'unlinked' | 'copy-alone' | 'orphan' | 'same-hash';
+  readonly kind: 'two-canvas-rows' | 'impossible-link' | 'unlinked' | 'copy-alone' | 'orphan' | 'same-hash';
   readonly ksessionsId: number | null;
   readonly canvasSessionIds: readonly number[];
   readonly hostSessionIds: readonly number[];
@@ -38,12 +40,36 @@ const NEXT_BATCH = `OFFSET 0 ROWS FETCH NEXT ${BATCH} ROWS ONLY`;
 
 const isActive = (row: string) => `${row}."IsActive" = ?`;
 
+/** Hand-made rows have ids of zero and below: reading begins before all of them. */
+const BEFORE_ALL = Number.MIN_SAFE_INTEGER;
+
+/** Columns whose ids are read as numbers. */
+const ID_COLUMNS = [
+  ['Sessions', 'SessionId'], ['Sessions', 'KSessionsId'], ['HostSessions', 'HostSessionId'], ['HostSessions', 'SessionId'],
+  ['HostSessionEvents', 'EventId'],
+] as const;
+
+/**
+ * Insists that every id can be told from its neighbours: JavaScript would round one beyond 2^53 to another (I-37).
+ * @throws ToolkitError DATA_NOT_READY, with the first one
+ */
+export async function requireReadableIds(reader: Reader): Promise<void> {
+  for (const [table, column] of ID_COLUMNS) {
+    const [row] = await reader.ask<Row>(
+      `SELECT "${column}" AS "id" FROM canvas."${table}"
+       WHERE "${column}" >= ${Number.MAX_SAFE_INTEGER} OR "${column}" <= ${BEFORE_ALL}
+       ORDER BY "${column}" OFFSET 0 ROWS FETCH NEXT 1 ROWS ONLY`,
+    );
+    if (row !== undefined) throw faults.idBeyond(`canvas.${table}.${column}`, textOf(row, 'id'));
+  }
+}
+
 /**
  * Rows of a query in batches. Its first binding is the last id seen; it is ordered by "id", which is greater.
  * @param bindings what follows that id
  */
 async function* inBatches(reader: Reader, sql: string, bindings: readonly (boolean | Date)[]): AsyncGenerator<Row[]> {
-  for (let last = 0; ; ) {
+  for (let last = BEFORE_ALL; ; ) {
     const rows = await reader.ask<Row>(`${sql} ORDER BY "id" ${NEXT_BATCH}`, [last, ...bindings]);
     if (rows.length > 0) yield rows;
     if (rows.length < BATCH) return;
@@ -112,16 +138,21 @@ function idOrNull(row: Row, column: string): number | null {
 /** Everything a person must decide, kind by kind. */
 export async function* findUndecided(reader: Reader, now: Date): AsyncGenerator<Finding> {
   yield* findTwoCanvasRows(reader);
+  yield* findImpossibleLinks(reader);
   yield* findOpenWithoutLink(reader, now);
   yield* findCopiesAlone(reader);
   yield* findOrphans(reader);
   yield* findSameHashes(reader);
 }
 
+/** Could a KSESSIONS session have that id? */
+export const isPossibleLink = (ksessionsId: number) => ksessionsId >= 1 && ksessionsId <= MAX_KSESSIONS_ID;
+
 /** Which of them the application's users meant cannot be read from the rows. */
 async function* findTwoCanvasRows(reader: Reader): AsyncGenerator<Finding> {
   const sql = `
-    SELECT s."KSessionsId" AS "id" FROM canvas."Sessions" s WHERE s."KSessionsId" > ?
+    SELECT s."KSessionsId" AS "id" FROM canvas."Sessions" s
+    WHERE s."KSessionsId" > ? AND s."KSessionsId" BETWEEN 1 AND ${MAX_KSESSIONS_ID}
     GROUP BY s."KSessionsId" HAVING COUNT(*) > 1`;
   for await (const rows of inBatches(reader, sql, [])) {
     for (const row of rows) yield await readTwoCanvasRows(reader, idOf(row, 'id'));
@@ -143,6 +174,14 @@ async function readTwoCanvasRows(reader: Reader, ksessionsId: number): Promise<F
     hostSessionIds: hosts.map((row) => idOf(row, 'HostSessionId')),
     title: rows[0] === undefined ? null : textOrNull(rows[0], 'Title'),
   };
+}
+
+/** Links that no session can be meant by: provisioning never finds them again, and their number says nothing. */
+async function* findImpossibleLinks(reader: Reader): AsyncGenerator<Finding> {
+  const sql = `
+    SELECT s."SessionId" AS "id", s."KSessionsId" AS "KSessionsId", s."Title" AS "Title" FROM canvas."Sessions" s
+    WHERE s."SessionId" > ? AND s."KSessionsId" NOT BETWEEN 1 AND ${MAX_KSESSIONS_ID}`;
+  yield* findingsOf(reader, 'impossible-link', sql, []);
 }
 
 /** Somebody has said of a canvas session that it stands for no KSESSIONS session: that word stands in the trail. */
@@ -180,7 +219,7 @@ export async function findNamesakes(reader: Reader, title: string, now: Date): P
       AND LOWER(LTRIM(RTRIM(s."Title"))) = LOWER(?)
       AND NOT EXISTS (${declaredAlone('s."SessionId"')})
     ORDER BY s."SessionId" ${NEXT_BATCH}`;
-  return (await reader.ask<Row>(sql, [0, true, now, title.trim()])).map((row) => idOf(row, 'id'));
+  return (await reader.ask<Row>(sql, [BEFORE_ALL, true, now, title.trim()])).map((row) => idOf(row, 'id'));
 }
 
 /** The canvas ids linked to a KSESSIONS id. */
@@ -229,8 +268,7 @@ async function* findOrphans(reader: Reader): AsyncGenerator<Finding> {
     yield* rows.map((row) => ({
       kind: 'orphan' as const,
       ksessionsId: null,
-      // An orphan may refer to anything, zero and below included.
-      canvasSessionIds: [numberOf(row, 'SessionId', 0)],
+      canvasSessionIds: [idOf(row, 'SessionId')],
       hostSessionIds: [idOf(row, 'id')],
       title: null,
     }));
@@ -248,7 +286,7 @@ async function* findSameHashes(reader: Reader): AsyncGenerator<Finding> {
     yield* rows.map((row) => ({
       kind: 'same-hash' as const,
       ksessionsId: null,
-      canvasSessionIds: [numberOf(row, 'SessionId', 0)],
+      canvasSessionIds: [idOf(row, 'SessionId')],
       hostSessionIds: [idOf(row, 'other'), idOf(row, 'id')],
       title: null,
     }));

@@ -2,8 +2,10 @@ import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import type { Access } from '../../lib/access';
 import { checkChain, readEvents } from '../../lib/audit';
+import { stepText } from '../../lib/cli/render-repair';
 import { HmacKey } from '../../lib/config/keys';
 import { readClock } from '../../lib/engines/database';
+import type { Dialect } from '../../lib/engines/engine';
 import { ToolkitError, type Code } from '../../lib/errors';
 import { authenticateHost } from '../../lib/hosts/authenticate';
 import { consolidate, link, planLink, planRepair, type Step, type Summary } from '../../lib/hosts/consolidate';
@@ -15,6 +17,7 @@ import { execute, lanes, postgresLane, postgresUrl, type Lane } from '../helpers
 import {
   contents, FOREIGN_TABLES, legacyGuid, legacyHash, legacyTarget, migratedLegacy, OLD_KEY, openForRepair, rowCounts, type AskRows, type Rows,
 } from '../helpers/legacy';
+import { PHRASES } from '../helpers/phrases';
 import { jsonLines, runHere } from '../helpers/script';
 import { count, provisionHere, rowsOf, snapshot } from '../helpers/state';
 
@@ -118,6 +121,9 @@ test('a link is made where there is none, taken away only from one of two, and n
   t.throws(() => plan(null, [219], 15), { message: /has canvas session 219 already/ });
   t.throws(() => plan(15, [225], null), { message: /is linked to KSESSIONS 15 already/ });
   t.throws(() => plan(15, [], 212), { message: /is linked to KSESSIONS 15 already/ });
+  t.is(plan(0, [225], null), 'unlink', 'no session has that id');
+  t.is(plan(2_147_483_648, [225], null), 'unlink', 'nor that one');
+  t.throws(() => plan(-1, [225], 15), { message: /is linked to KSESSIONS -1 already/ });
 });
 
 // --- in a database -----------------------------------------------------------------------------------------------
@@ -327,6 +333,90 @@ function exercise(lane: Lane): void {
       t.deepEqual((await readEvents(open.database.canvas, 23)).map(({ action }) => action), ['consolidated']);
     });
   });
+
+  test.serial(name('rows with ids of zero and below are mended like others, and a link that no KSESSIONS id can have is named'), async (t) => {
+    const scratch = await migratedLegacy(t, lane, 'd', { faults: ['orphans'] });
+    await openForRepair(scratch, async (open) => {
+      await makeByHand(open, 'Sessions', 'SessionId', '"GroupId", "CreatedAt", "ModifiedAt", "HostGuid", "KSessionsId"', [
+        [0, handMade(lane.dialect, 'hash-0', 'NULL')],
+        [-3, handMade(lane.dialect, 'hash-3', '212')],
+        [-4, handMade(lane.dialect, 'hash-4', '0')],
+        [-5, handMade(lane.dialect, 'alone', '-1')],
+      ]);
+      const { no, now, uuid, yes } = PHRASES[lane.dialect];
+      const host = (sessionId: number, hash: string, active = yes) => `${sessionId}, '${hash}', ${now}, ${active}`;
+      await makeByHand(open, 'HostSessions', 'HostSessionId', '"SessionId", "HostGuidHash", "CreatedAt", "IsActive"', [
+        [0, host(0, 'hash-0')],
+        [-3, host(-3, 'hash-3', no)],
+        [-2, host(-3, 'newer')],
+        [-4, host(-4, 'hash-4')],
+        [-9, host(-99, 'orphan')],
+      ]);
+      const event = `0, ${uuid}, 0, -3, 0, 'adopted', 'somebody', ${now}, 'key', 'seal'`;
+      await makeByHand(
+        open,
+        'HostSessionEvents',
+        'EventId',
+        '"HostSessionId", "OperationId", "SessionId", "KSessionsId", "Sequence", "Action", "Actor", "OccurredAt", "HashKeyId", "EventHash"',
+        [[-1, event]],
+      );
+
+      await execute(open, MOVED_BELOW_ONE[lane.dialect]);
+
+      const repairs = [['identity', 'HostSessionEvents'], [-4, -4, true, [], undefined], [-3, -2, true, [], -3], [0, 0, true, [], undefined]];
+      const findings = [['impossible-link', -5], ['impossible-link', -4], ['unlinked', 0], ['unlinked', 215], ['copy-alone', -5],
+        ['orphan', -99], ['orphan', 999]];
+      const plan = await mend(open, false);
+      t.deepEqual(plan.steps.map(brief).filter(([id]) => id !== 215 && id !== 219), [...repairs, ...findings].filter(([id]) => id !== 215));
+      t.is((await mend(open, true)).summary.repairs, plan.summary.repairs);
+      const left = await mend(open, true);
+      t.deepEqual(left.steps.map(brief), findings);
+      const told = left.steps.map((step) => stepText(open.database, step, undefined)).join('');
+      t.regex(told, /Canvas session -4 \(KSESSIONS 0\) is linked to a KSESSIONS id that no session can have\.\n.+UPDATE canvas\."Sessions" SET "KSessionsId" = NULL WHERE "SessionId" = -4\n/);
+      t.notRegex(told, /--link (0|-\d)/, 'no command that would refuse what it is given');
+      const newest = (await readEvents(open.database.canvas, -2)).map(({ action, canvasSessionId }) => [action, canvasSessionId]);
+      t.deepEqual(newest, [['adopted', -3], ['consolidated', -3]]);
+      t.false((await readIdentities(open.database.canvas)).some(isBehind));
+      t.like((await readEvents(open.database.canvas, 0))[0], { sequence: 0, canvasSessionId: 0, ksessionsId: -3 });
+    });
+  });
+
+  test.serial(name('an id that is not told from its neighbours is refused with words before anything is written'), async (t) => {
+    const scratch = await migratedLegacy(t, lane, 'd', { faults: ['several-active'] });
+    await openForRepair(scratch, async (open) => {
+      await execute(open, 'UPDATE canvas."Sessions" SET "KSessionsId" = 9007199254740993 WHERE "SessionId" = 212');
+      const before = await rowsOf(open.database);
+      await refused(t, mend(open, true), 'DATA_NOT_READY', /canvas\.Sessions\.KSessionsId holds 9007199254740993/);
+      t.deepEqual(await rowsOf(open.database), before);
+    });
+  });
+}
+
+/** Rows with ids of their own, as a hand that may do everything makes them. */
+async function makeByHand(
+  open: Access,
+  table: string,
+  idColumn: string,
+  columns: string,
+  rows: readonly (readonly [id: number, values: string])[],
+): Promise<void> {
+  const name = `canvas."${table}"`;
+  const values = rows.map(([id, rest]) => `(${id}, ${rest})`).join(', ');
+  const [before, after] =
+    open.database.engine.dialect === 'mssql' ? [`SET IDENTITY_INSERT ${name} ON;`, `SET IDENTITY_INSERT ${name} OFF`] : ['', ''];
+  const overriding = before === '' ? 'OVERRIDING SYSTEM VALUE' : '';
+  await execute(open, `${before} INSERT INTO ${name} ("${idColumn}", ${columns}) ${overriding} VALUES ${values}; ${after}`);
+}
+
+/** The next event would get an id of below 1. */
+const MOVED_BELOW_ONE: Record<Dialect, string> = {
+  postgres: 'ALTER TABLE canvas."HostSessionEvents" ALTER COLUMN "EventId" SET MINVALUE -100 RESTART WITH -8',
+  mssql: `DBCC CHECKIDENT ('canvas.HostSessionEvents', RESEED, -9)`,
+};
+
+function handMade(dialect: Dialect, hash: string, ksessionsId: string): string {
+  const { now, uuid } = PHRASES[dialect];
+  return `${uuid}, ${now}, ${now}, '${hash}', ${ksessionsId}`;
 }
 
 for (const lane of lanes()) exercise(lane);
