@@ -12,7 +12,7 @@ import { findLosses, lockWhatWasMade } from './losses';
 import type { RollbackStep } from './plan';
 import { findRowsInTheWay, sentenceOf, type PreflightFinding } from './preflight';
 import { listObjects, readSchema, type Catalogue, type LiveSchema } from './live-schema';
-import { differences, type Difference, type DifferenceKind, type ExpectedSchema } from './schema';
+import { differences, isAbout, serves, type Difference, type DifferenceKind, type ExpectedSchema } from './schema';
 
 /** A transaction at work on the schema. */
 export interface Work {
@@ -104,15 +104,12 @@ function assertShape(name: string, shape: ExpectedSchema = {}, live: LiveSchema)
 function namesOf(shape: ExpectedSchema = {}, live: LiveSchema): string[] {
   return Object.entries(shape).flatMap(([table, part]) => {
     const columns = Object.keys(part.columns ?? {}).map((column) => `column ${table}.${column}`);
-    const indexes = (part.indexes ?? []).flatMap(({ columns: own }) =>
-      (live.tables[table]?.indexes ?? [])
-        .filter((index) => index.columns.join('\0') === own.join('\0'))
-        .map((index) => `index ${table}.${index.name}`),
+    const { indexes: allIndexes = [], foreignKeys: allKeys = [] } = live.tables[table] ?? {};
+    const indexes = (part.indexes ?? []).flatMap((shape) =>
+      allIndexes.filter((index) => serves(index, shape)).map((index) => `index ${table}.${index.name}`),
     );
-    const keys = (part.foreignKeys ?? []).flatMap(({ columns: own }) =>
-      (live.tables[table]?.foreignKeys ?? [])
-        .filter((key) => key.columns.join('\0') === own.join('\0'))
-        .map((key) => `constraint ${table}.${key.name}`),
+    const keys = (part.foreignKeys ?? []).flatMap((shape) =>
+      allKeys.filter((key) => isAbout(key, shape)).map((key) => `constraint ${table}.${key.name}`),
     );
     return [`table ${table}`, ...columns, ...indexes, ...keys];
   });

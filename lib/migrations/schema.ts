@@ -172,8 +172,8 @@ function indexDifferences(table: string, expected: readonly IndexShape[] | undef
   return [...wrong, ...besides];
 }
 
-/** A unique index finds rows as well as one that is not. */
-function serves(index: LiveIndex, shape: IndexShape): boolean {
+/** Does an index do what is expected of one? A unique one finds rows as well as one that is not. */
+export function serves(index: LiveIndex, shape: IndexShape): boolean {
   return index.usable && isSame(index.columns, shape.columns) && hasFilter(index, shape) && (index.unique || !shape.unique);
 }
 
@@ -215,7 +215,8 @@ function foreignKeyDifferences(
   return [...wrong, ...besides];
 }
 
-const isAbout = (key: ForeignKeyShape, shape: ForeignKeyShape) =>
+/** Does a foreign key refer to what is expected, whatever its rule? */
+export const isAbout = (key: ForeignKeyShape, shape: ForeignKeyShape) =>
   isSame(key.columns, shape.columns) &&
   key.references.table === shape.references.table &&
   isSame(key.references.columns, shape.references.columns);

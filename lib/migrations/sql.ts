@@ -186,26 +186,43 @@ const CATALOGUE_FILTER = {
 /** What a server says that speaks T-SQL and is not SQL Server: it has filtered indexes and keeps no filter in its catalogue. */
 export const IS_BABELFISH = "ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1";
 
-/** A condition: no index of that shape is there. */
+/**
+ * Uniqueness that counts NULL once refuses rows that ours lets in; one that drops a second row with a mere warning
+ * (IGNORE_DUP_KEY) is none. `to_jsonb(row)` reads a column that PostgreSQL 14 lacks without naming it.
+ */
+const IS_UNIQUE: Record<Dialect, string> = {
+  postgres: "i.indisunique AND NOT coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)",
+  mssql: 'i.is_unique = 1 AND i.ignore_dup_key = 0',
+};
+
+/**
+ * A condition: no index is there that does what one of that shape does. One of another access method, a disabled or
+ * invalid one, one with an expression or another filter does not; a unique one in place of a plain one does, and so does
+ * one that carries more columns beside its key.
+ */
 export function indexAbsent(dialect: Dialect, shape: IndexShape): string {
   const { where } = shape;
   const filter = where === undefined ? undefined : CATALOGUE_FILTER[dialect][where.is](where.column);
+  const unique = shape.unique ? `\n    AND ${IS_UNIQUE[dialect]}` : '';
   if (dialect === 'postgres') {
     return `NOT EXISTS (
   SELECT FROM pg_catalog.pg_index i
-  WHERE i.indrelid = ${tableText(dialect, shape.table)}::regclass AND i.indisvalid AND i.indisunique = ${shape.unique}
-    AND i.indexprs IS NULL AND i.indnkeyatts = ${shape.columns.length} AND i.indnatts = ${shape.columns.length}
+  JOIN pg_catalog.pg_class n ON n.oid = i.indexrelid
+  JOIN pg_catalog.pg_am m ON m.oid = n.relam AND m.amname = 'btree'
+  WHERE i.indrelid = ${tableText(dialect, shape.table)}::regclass AND i.indisvalid AND i.indisready AND i.indislive${unique}
+    AND i.indexprs IS NULL AND i.indnkeyatts = ${shape.columns.length}
     AND ${filter === undefined ? 'i.indpred IS NULL' : `pg_get_expr(i.indpred, i.indrelid) IN (${filter})`}
     AND ${literal(shape.columns.join(','))} = (
       SELECT string_agg(a.attname, ',' ORDER BY k.place)
       FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
-      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number))`;
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+      WHERE k.place <= i.indnkeyatts))`;
   }
   const sameFilter = filter === undefined ? 'i.has_filter = 0' : `(i.filter_definition = N${literal(filter)} OR ${IS_BABELFISH})`;
   return `NOT EXISTS (
   SELECT 1 FROM sys.indexes i
-  WHERE i.object_id = OBJECT_ID(${tableText(dialect, shape.table)}) AND i.is_disabled = 0
-    AND i.is_unique = ${shape.unique ? 1 : 0} AND ${sameFilter}
+  WHERE i.object_id = OBJECT_ID(${tableText(dialect, shape.table)}) AND i.is_disabled = 0 AND i.is_hypothetical = 0
+    AND i.type IN (1, 2) AND ${sameFilter}${unique}
     AND N${literal(shape.columns.join(','))} = (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id

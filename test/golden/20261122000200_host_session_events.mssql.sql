@@ -24,8 +24,9 @@ GO
 
 IF NOT EXISTS (
   SELECT 1 FROM sys.indexes i
-  WHERE i.object_id = OBJECT_ID(N'canvas.HostSessionEvents') AND i.is_disabled = 0
-    AND i.is_unique = 1 AND i.has_filter = 0
+  WHERE i.object_id = OBJECT_ID(N'canvas.HostSessionEvents') AND i.is_disabled = 0 AND i.is_hypothetical = 0
+    AND i.type IN (1, 2) AND i.has_filter = 0
+    AND i.is_unique = 1 AND i.ignore_dup_key = 0
     AND N'HostSessionId,Sequence' = (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
@@ -37,8 +38,9 @@ GO
 
 IF NOT EXISTS (
   SELECT 1 FROM sys.indexes i
-  WHERE i.object_id = OBJECT_ID(N'canvas.HostSessionEvents') AND i.is_disabled = 0
-    AND i.is_unique = 1 AND i.has_filter = 0
+  WHERE i.object_id = OBJECT_ID(N'canvas.HostSessionEvents') AND i.is_disabled = 0 AND i.is_hypothetical = 0
+    AND i.type IN (1, 2) AND i.has_filter = 0
+    AND i.is_unique = 1 AND i.ignore_dup_key = 0
     AND N'OperationId,HostSessionId,Action' = (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id

@@ -26,13 +26,17 @@ END $canvas$
 DO $canvas$ BEGIN
 IF NOT EXISTS (
   SELECT FROM pg_catalog.pg_index i
-  WHERE i.indrelid = '"canvas"."HostSessionEvents"'::regclass AND i.indisvalid AND i.indisunique = true
-    AND i.indexprs IS NULL AND i.indnkeyatts = 2 AND i.indnatts = 2
+  JOIN pg_catalog.pg_class n ON n.oid = i.indexrelid
+  JOIN pg_catalog.pg_am m ON m.oid = n.relam AND m.amname = 'btree'
+  WHERE i.indrelid = '"canvas"."HostSessionEvents"'::regclass AND i.indisvalid AND i.indisready AND i.indislive
+    AND i.indisunique AND NOT coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
+    AND i.indexprs IS NULL AND i.indnkeyatts = 2
     AND i.indpred IS NULL
     AND 'HostSessionId,Sequence' = (
       SELECT string_agg(a.attname, ',' ORDER BY k.place)
       FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
-      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number)) THEN
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+      WHERE k.place <= i.indnkeyatts)) THEN
   CREATE UNIQUE INDEX "UX_HostSessionEvents_Sequence" ON "canvas"."HostSessionEvents" ("HostSessionId", "Sequence");
 END IF;
 END $canvas$
@@ -41,13 +45,17 @@ END $canvas$
 DO $canvas$ BEGIN
 IF NOT EXISTS (
   SELECT FROM pg_catalog.pg_index i
-  WHERE i.indrelid = '"canvas"."HostSessionEvents"'::regclass AND i.indisvalid AND i.indisunique = true
-    AND i.indexprs IS NULL AND i.indnkeyatts = 3 AND i.indnatts = 3
+  JOIN pg_catalog.pg_class n ON n.oid = i.indexrelid
+  JOIN pg_catalog.pg_am m ON m.oid = n.relam AND m.amname = 'btree'
+  WHERE i.indrelid = '"canvas"."HostSessionEvents"'::regclass AND i.indisvalid AND i.indisready AND i.indislive
+    AND i.indisunique AND NOT coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
+    AND i.indexprs IS NULL AND i.indnkeyatts = 3
     AND i.indpred IS NULL
     AND 'OperationId,HostSessionId,Action' = (
       SELECT string_agg(a.attname, ',' ORDER BY k.place)
       FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
-      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number)) THEN
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+      WHERE k.place <= i.indnkeyatts)) THEN
   CREATE UNIQUE INDEX "UX_HostSessionEvents_Operation" ON "canvas"."HostSessionEvents" ("OperationId", "HostSessionId", "Action");
 END IF;
 END $canvas$

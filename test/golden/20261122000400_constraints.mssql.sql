@@ -14,8 +14,9 @@ GO
 
 IF NOT EXISTS (
   SELECT 1 FROM sys.indexes i
-  WHERE i.object_id = OBJECT_ID(N'canvas.Sessions') AND i.is_disabled = 0
-    AND i.is_unique = 1 AND (i.filter_definition = N'([KSessionsId] IS NOT NULL)' OR ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1)
+  WHERE i.object_id = OBJECT_ID(N'canvas.Sessions') AND i.is_disabled = 0 AND i.is_hypothetical = 0
+    AND i.type IN (1, 2) AND (i.filter_definition = N'([KSessionsId] IS NOT NULL)' OR ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1)
+    AND i.is_unique = 1 AND i.ignore_dup_key = 0
     AND N'KSessionsId' = (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
@@ -27,8 +28,9 @@ GO
 
 IF NOT EXISTS (
   SELECT 1 FROM sys.indexes i
-  WHERE i.object_id = OBJECT_ID(N'canvas.HostSessions') AND i.is_disabled = 0
-    AND i.is_unique = 1 AND (i.filter_definition = N'([IsActive]=(1))' OR ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1)
+  WHERE i.object_id = OBJECT_ID(N'canvas.HostSessions') AND i.is_disabled = 0 AND i.is_hypothetical = 0
+    AND i.type IN (1, 2) AND (i.filter_definition = N'([IsActive]=(1))' OR ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1)
+    AND i.is_unique = 1 AND i.ignore_dup_key = 0
     AND N'SessionId' = (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
@@ -40,8 +42,9 @@ GO
 
 IF NOT EXISTS (
   SELECT 1 FROM sys.indexes i
-  WHERE i.object_id = OBJECT_ID(N'canvas.HostSessions') AND i.is_disabled = 0
-    AND i.is_unique = 1 AND i.has_filter = 0
+  WHERE i.object_id = OBJECT_ID(N'canvas.HostSessions') AND i.is_disabled = 0 AND i.is_hypothetical = 0
+    AND i.type IN (1, 2) AND i.has_filter = 0
+    AND i.is_unique = 1 AND i.ignore_dup_key = 0
     AND N'SessionId,HostGuidHash' = (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
@@ -53,8 +56,8 @@ GO
 
 IF NOT EXISTS (
   SELECT 1 FROM sys.indexes i
-  WHERE i.object_id = OBJECT_ID(N'canvas.HostSessions') AND i.is_disabled = 0
-    AND i.is_unique = 0 AND i.has_filter = 0
+  WHERE i.object_id = OBJECT_ID(N'canvas.HostSessions') AND i.is_disabled = 0 AND i.is_hypothetical = 0
+    AND i.type IN (1, 2) AND i.has_filter = 0
     AND N'HostGuidHash' = (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id

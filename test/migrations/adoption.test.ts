@@ -166,3 +166,46 @@ test.serial('a unique index on KSessionsId without its filter is left, and ours 
     t.true(objects.has('index Sessions.UQ_ByHand') && objects.has('index Sessions.IX_Sessions_KSessionsId'));
   });
 });
+
+const LOOK_ALIKES: readonly { readonly title: string; readonly change: string; readonly made: string }[] = [
+  { title: 'another access method', change: 'CREATE INDEX by_hand ON canvas."HostSessions" USING hash ("HostGuidHash")', made: 'HostSessions.IX_HostSessions_HostGuidHash' },
+  { title: 'a filter', change: 'CREATE INDEX by_hand ON canvas."HostSessions" ("HostGuidHash") WHERE "IsActive"', made: 'HostSessions.IX_HostSessions_HostGuidHash' },
+  { title: 'an expression', change: 'CREATE INDEX by_hand ON canvas."HostSessions" (lower("HostGuidHash"))', made: 'HostSessions.IX_HostSessions_HostGuidHash' },
+  { title: 'an index that was never finished', made: 'HostSessions.IX_HostSessions_HostGuidHash',
+    change: `CREATE INDEX by_hand ON canvas."HostSessions" ("HostGuidHash");
+      UPDATE pg_catalog.pg_index SET indisready = false WHERE indexrelid = 'canvas.by_hand'::regclass` },
+  { title: 'a uniqueness that counts NULL once', made: 'HostSessionEvents.UX_HostSessionEvents_Sequence',
+    change: `CREATE TABLE canvas."HostSessionEvents" ("EventId" bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT "PK_HostSessionEvents" PRIMARY KEY,
+      "OperationId" uuid NOT NULL, "HostSessionId" bigint NOT NULL, "SessionId" bigint NOT NULL, "KSessionsId" bigint NULL,
+      "Sequence" integer NOT NULL, "Action" varchar(20) NOT NULL, "Actor" varchar(128) NOT NULL, "Reason" varchar(1000) NULL,
+      "OldFingerprint" varchar(16) COLLATE "C" NULL, "NewFingerprint" varchar(16) COLLATE "C" NULL,
+      "ExpiresAt" timestamptz(3) NULL, "OccurredAt" timestamptz(3) NOT NULL, "HashKeyId" varchar(16) COLLATE "C" NOT NULL,
+      "PreviousHash" varchar(44) COLLATE "C" NULL, "EventHash" varchar(44) COLLATE "C" NOT NULL);
+      CREATE UNIQUE INDEX by_hand ON canvas."HostSessionEvents" ("HostSessionId", "Sequence") NULLS NOT DISTINCT` },
+];
+
+const [onPostgres] = lanes().filter(({ dialect }) => dialect === 'postgres').reverse() as [Lane];
+
+test.serial(`${onPostgres.name}: an index by hand that only looks like ours blocks nothing, and ours is made beside it`, async (t) => {
+  const cases = LOOK_ALIKES.map(({ title, change }): Case => ({ title, change, state: 'b' }));
+  await forEachCase(t, onPostgres, cases, async ({ database, permit }, { title }) => {
+    t.is((await migrateLatest(database, permit, { actor: 'suite' })).length, 4, title);
+    const made = LOOK_ALIKES.find((one) => one.title === title)?.made ?? '';
+    const ledger = await readLedger(database.canvas);
+    t.true(ledger.some(({ objects }) => objects.made.includes(`index ${made}`)), title);
+    t.false(ledger.some(({ objects }) => objects.found.some((object) => object.endsWith('.by_hand'))), `${title}: not taken for ours`);
+  });
+});
+
+test.serial(`${onPostgres.name}: an index by hand that does as much as ours, or more, is found and none is made beside it`, async (t) => {
+  const enough: Case[] = [
+    { title: 'with another column beside', state: 'b', change: 'CREATE INDEX by_hand ON canvas."HostSessions" ("HostGuidHash") INCLUDE ("IsActive")' },
+    { title: 'unique besides', state: 'b', change: 'CREATE UNIQUE INDEX by_hand ON canvas."HostSessions" ("HostGuidHash")' },
+  ];
+  await forEachCase(t, onPostgres, enough, async ({ database, permit }, { title }) => {
+    await migrateLatest(database, permit, { actor: 'suite' });
+    const { objects } = (await readLedger(database.canvas)).at(-1) ?? {};
+    t.true(objects?.found.includes('index HostSessions.by_hand'), title);
+    t.false(objects?.made.includes('index HostSessions.IX_HostSessions_HostGuidHash'), title);
+  });
+});

@@ -231,8 +231,9 @@ IF NOT EXISTS (SELECT 1 FROM [canvas].[MigrationLedger] WHERE [Name] = N'2020010
 BEGIN
   IF NOT EXISTS (
     SELECT 1 FROM sys.indexes i
-    WHERE i.object_id = OBJECT_ID(N'canvas.Notes') AND i.is_disabled = 0
-      AND i.is_unique = 1 AND (i.filter_definition = N'([IsPinned]=(1))' OR ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1)
+    WHERE i.object_id = OBJECT_ID(N'canvas.Notes') AND i.is_disabled = 0 AND i.is_hypothetical = 0
+      AND i.type IN (1, 2) AND (i.filter_definition = N'([IsPinned]=(1))' OR ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1)
+      AND i.is_unique = 1 AND i.ignore_dup_key = 0
       AND N'Label' = (
         SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
         FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
@@ -271,8 +272,9 @@ BEGIN
       WHERE i.object_id = OBJECT_ID(N'canvas.Notes', N'U') AND i.is_primary_key = 1) THEN 1 ELSE 0 END) AS holds
   UNION ALL SELECT N'canvas.Notes has a unique index on (Label) where IsPinned is true' AS what, (CASE WHEN NOT (NOT EXISTS (
     SELECT 1 FROM sys.indexes i
-    WHERE i.object_id = OBJECT_ID(N'canvas.Notes') AND i.is_disabled = 0
-      AND i.is_unique = 1 AND (i.filter_definition = N'([IsPinned]=(1))' OR ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1)
+    WHERE i.object_id = OBJECT_ID(N'canvas.Notes') AND i.is_disabled = 0 AND i.is_hypothetical = 0
+      AND i.type IN (1, 2) AND (i.filter_definition = N'([IsPinned]=(1))' OR ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1)
+      AND i.is_unique = 1 AND i.ignore_dup_key = 0
       AND N'Label' = (
         SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
         FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id

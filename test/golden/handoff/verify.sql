@@ -78,8 +78,9 @@ INSERT INTO #canvas_checks (status, what) SELECT CASE WHEN N'NoteId' = (SELECT S
     WHERE i.object_id = OBJECT_ID(N'canvas.Notes', N'U') AND i.is_primary_key = 1) THEN N'PASS' ELSE N'FAIL' END, N'the primary key of canvas.Notes is (NoteId)';
 INSERT INTO #canvas_checks (status, what) SELECT CASE WHEN NOT (NOT EXISTS (
   SELECT 1 FROM sys.indexes i
-  WHERE i.object_id = OBJECT_ID(N'canvas.Notes') AND i.is_disabled = 0
-    AND i.is_unique = 1 AND (i.filter_definition = N'([IsPinned]=(1))' OR ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1)
+  WHERE i.object_id = OBJECT_ID(N'canvas.Notes') AND i.is_disabled = 0 AND i.is_hypothetical = 0
+    AND i.type IN (1, 2) AND (i.filter_definition = N'([IsPinned]=(1))' OR ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1)
+    AND i.is_unique = 1 AND i.ignore_dup_key = 0
     AND N'Label' = (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
