@@ -4,6 +4,7 @@
  */
 import { equalSecrets, keyById, type HmacKey, type KeyRing } from './config/keys';
 import type { Reader, Writer } from './engines/database';
+import { insertSet, rowset, rowsetOf, type Columns } from './engines/rowset';
 import { dateOf, dateOrNull, idOf, textOf, textOrNull, uuidOf, type Row } from './engines/rows';
 
 const TABLE = 'HostSessionEvents';
@@ -51,43 +52,61 @@ function sealOf(key: HmacKey, event: Omit<HostSessionEvent, 'eventHash'>): strin
   return key.seal('event', JSON.stringify(covered));
 }
 
+/** One event to append, and the newest event before it, as its host session's row says. */
+export interface NewEvent {
+  readonly head: ChainHead;
+  readonly facts: EventFacts;
+}
+
 /**
- * Appends one event.
- * @param head the newest event of this host session, as its row says
- * @returns the new head, which the caller stores in the host session in the same transaction
+ * Appends one event each to the chains of several host sessions.
+ * @returns the new heads, in the order given, which the caller stores in the host sessions in the same transaction
  */
-export async function appendEvent(
-  writer: Writer,
-  key: HmacKey,
-  head: ChainHead,
-  facts: EventFacts,
-): Promise<ChainHead> {
-  const unsealed = {
-    ...facts,
-    sequence: head.sequence + 1,
-    occurredAt: writer.now,
-    hashKeyId: key.id,
-    previousHash: head.hash,
-  };
-  const eventHash = sealOf(key, unsealed);
-  await writer.table(TABLE).insert({
-    OperationId: unsealed.operationId,
-    HostSessionId: unsealed.hostSessionId,
-    SessionId: unsealed.canvasSessionId,
-    KSessionsId: unsealed.ksessionsId,
-    Sequence: unsealed.sequence,
-    Action: unsealed.action,
-    Actor: unsealed.actor,
-    Reason: unsealed.reason,
-    OldFingerprint: unsealed.oldFingerprint,
-    NewFingerprint: unsealed.newFingerprint,
-    ExpiresAt: unsealed.expiresAt,
-    OccurredAt: unsealed.occurredAt,
-    HashKeyId: unsealed.hashKeyId,
-    PreviousHash: unsealed.previousHash,
-    EventHash: eventHash,
+export async function appendEvents(writer: Writer, key: HmacKey, events: readonly NewEvent[]): Promise<ChainHead[]> {
+  const sealed = events.map(({ facts, head }) => {
+    const unsealed = {
+      ...facts,
+      sequence: head.sequence + 1,
+      occurredAt: writer.now,
+      hashKeyId: key.id,
+      previousHash: head.hash,
+    };
+    return { ...unsealed, eventHash: sealOf(key, unsealed) };
   });
-  return { sequence: unsealed.sequence, hash: eventHash };
+  await insertSet(writer, TABLE, COLUMNS, sealed.map(toRow));
+  return sealed.map(({ eventHash, sequence }) => ({ sequence, hash: eventHash }));
+}
+
+/** Appends one event. @returns the new head, as `appendEvents` */
+export async function appendEvent(writer: Writer, key: HmacKey, head: ChainHead, facts: EventFacts): Promise<ChainHead> {
+  const [appended = head] = await appendEvents(writer, key, [{ head, facts }]);
+  return appended;
+}
+
+const COLUMNS = {
+  OperationId: 'uuid', HostSessionId: 'id', SessionId: 'id', KSessionsId: 'id', Sequence: 'integer', Action: 'text',
+  Actor: 'text', Reason: 'text', OldFingerprint: 'text', NewFingerprint: 'text', ExpiresAt: 'time', OccurredAt: 'time',
+  HashKeyId: 'text', PreviousHash: 'text', EventHash: 'text',
+} as const satisfies Columns;
+
+function toRow(event: HostSessionEvent) {
+  return {
+    OperationId: event.operationId,
+    HostSessionId: event.hostSessionId,
+    SessionId: event.canvasSessionId,
+    KSessionsId: event.ksessionsId,
+    Sequence: event.sequence,
+    Action: event.action,
+    Actor: event.actor,
+    Reason: event.reason,
+    OldFingerprint: event.oldFingerprint,
+    NewFingerprint: event.newFingerprint,
+    ExpiresAt: event.expiresAt,
+    OccurredAt: event.occurredAt,
+    HashKeyId: event.hashKeyId,
+    PreviousHash: event.previousHash,
+    EventHash: event.eventHash,
+  };
 }
 
 /** The events of one host session, oldest first. */
@@ -96,20 +115,36 @@ export async function readEvents(reader: Reader, hostSessionId: number): Promise
   return rows.map(toEvent);
 }
 
-/** Up to `count` events of one host session, newest first, from a sequence number downwards. */
-export async function readNewestEvents(
+/**
+ * The event of each place in a chain, and the one before it.
+ * @param places host sessions, each with the sequence number of an event
+ */
+export async function readEventsAt(
   reader: Reader,
-  hostSessionId: number,
-  sequence: number,
-  count: number,
+  places: readonly { readonly hostSessionId: number; readonly sequence: number }[],
 ): Promise<HostSessionEvent[]> {
-  const rows = await reader
-    .from('canvas', TABLE)
-    .where({ HostSessionId: hostSessionId })
-    .where('Sequence', '<=', sequence)
-    .orderBy('Sequence', 'desc')
-    .limit(count);
+  const rows = await reader.ask<Row>(
+    `SELECT e.* FROM canvas."${TABLE}" e JOIN ${rowset(reader.dialect, 'r', { id: 'id', sequence: 'integer' })}
+     ON e."HostSessionId" = r."id" AND e."Sequence" IN (r."sequence", r."sequence" - 1)`,
+    [rowsetOf(places.map(({ hostSessionId, sequence }) => ({ id: hostSessionId, sequence })))],
+  );
   return rows.map(toEvent);
+}
+
+/** A GUID that may have been issued, by its fingerprint. */
+export interface Claim {
+  readonly ksessionsId: number;
+  readonly fingerprint: string;
+}
+
+/** @returns those claims of which an event tells: they were committed, whatever became of them since */
+export async function findIssued(reader: Reader, claims: readonly Claim[]): Promise<Claim[]> {
+  const rows = await reader.ask<Row>(
+    `SELECT r."id" AS "id", r."fingerprint" AS "fingerprint" FROM ${rowset(reader.dialect, 'r', { id: 'id', fingerprint: 'text' })}
+     WHERE EXISTS (SELECT 1 FROM canvas."${TABLE}" e WHERE e."KSessionsId" = r."id" AND e."NewFingerprint" = r."fingerprint")`,
+    [rowsetOf(claims.map(({ fingerprint, ksessionsId }) => ({ id: ksessionsId, fingerprint })))],
+  );
+  return rows.map((row) => ({ ksessionsId: idOf(row, 'id'), fingerprint: textOf(row, 'fingerprint') }));
 }
 
 /** The event of one operation, if it was committed. @param operationId as printed */

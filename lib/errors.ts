@@ -778,13 +778,13 @@ export const faults = {
       'Use --if-exists rotate to replace it or --if-exists keep to leave it.',
       { ksessionsId },
     ),
-  notConfirmed: (ksessionsId: number) =>
+  notConfirmed: (ids: readonly number[]) =>
     make(
       'CONFLICT',
-      `The live host GUID of KSESSIONS session ${ksessionsId} was left as it is.`,
-      'Replacing it was not confirmed.',
-      'Answer yes, or give --if-exists rotate.',
-      { ksessionsId },
+      ids.length === 0 ? 'The live host GUIDs were left as they are.' : `The live host GUID of ${sessions(ids)} was left as it is.`,
+      'Changing what is live was not confirmed.',
+      ids.length === 0 ? 'Answer yes, or give the ids.' : 'Answer yes, or give --if-exists rotate.',
+      about(ids),
     ),
   changedMeanwhile: (ksessionsId: number) =>
     make(
@@ -794,47 +794,108 @@ export const faults = {
       'Run the command again.',
       { ksessionsId },
     ),
-  notDelivered: (ksessionsId: number, operationId: string, cause: unknown) =>
+  nothingToRotate: (ksessionsId: number) =>
+    make(
+      'HOST_SESSION_NOT_FOUND',
+      `KSESSIONS session ${ksessionsId} has no live host GUID to rotate.`,
+      'None was made, or it was revoked or is past its date; an ended one is never revived.',
+      `Make a first one: npx zx scripts/provision.mjs ${ksessionsId}. Nothing was done.`,
+      { ksessionsId },
+    ),
+  nothingToRevoke: (by: 'KSessionsId' | 'SessionId', id: number) =>
+    make(
+      'HOST_SESSION_NOT_FOUND',
+      `${by === 'KSessionsId' ? 'KSESSIONS' : 'Canvas'} session ${id} never had a host GUID.`,
+      'Schema canvas has no host session for it, so there is nothing to end.',
+      'Look for the session with npx zx scripts/list.mjs --search. Nothing was done.',
+      by === 'KSessionsId' ? { ksessionsId: id } : {},
+    ),
+  copyAlone: (canvasSessionId: number, ksessionsId: number | null) =>
+    make(
+      'CONFLICT',
+      `Canvas session ${canvasSessionId} opens with a hash that belongs to no host session.`,
+      'No trail could tell that it ended, so it is not revoked like a host GUID of this toolkit.',
+      ksessionsId === null
+        ? `Say which KSESSIONS session it is: npx zx scripts/consolidate.mjs --link ${canvasSessionId}=KSESSIONS --apply`
+        : `Replace it, then end what replaced it: npx zx scripts/provision.mjs ${ksessionsId}, npx zx scripts/revoke.mjs ${ksessionsId}`,
+      ksessionsId === null ? {} : { ksessionsId },
+    ),
+  notDelivered: (ids: readonly number[], operationId: string, cause: unknown) =>
     make(
       'TIMEOUT',
-      `The host GUID could not be handed over, so nothing was changed.`,
+      `${ids.length === 1 ? 'The host GUID' : `${ids.length} host GUIDs`} could not be handed over, so nothing was changed.`,
       `Writing it out failed: ${systemCode(cause)}. A GUID printed by operation ${operationId} is void.`,
       'An earlier GUID still works. Mend the output (a full disk, a closed pipe), then run the command again.',
-      { ksessionsId, operationId, cause },
+      { ...about(ids), operationId, cause },
+    ),
+  resultsUnreadable: (path: string, format: string, line: number) =>
+    make(
+      'CONFIG',
+      `Line ${line} of ${path} is not what --out writes.`,
+      `It is read as ${format}: a KSESSIONS id and its GUID in each line.`,
+      'Give the file of the run that is to go on, and its --format. Nothing was done.',
+    ),
+  resumeOfAnother: (path: string, target: string) =>
+    make(
+      'CONFIG',
+      `${path} holds GUIDs that were never committed on target ${target}, before ones that were.`,
+      'It is the file of another target, or was edited.',
+      'Give the file of the run that is to go on. Nothing was done.',
+    ),
+  outNeeded: (sessions: number | undefined, most: number) =>
+    make(
+      'USAGE',
+      `${sessions === undefined ? 'All GUIDs of a kind' : `${sessions} GUIDs`} do not go to the terminal.`,
+      `More than ${most} at once go to a file that only you can read, so that a slow reader holds no lock.`,
+      'Give --out FILE. Nothing was done.',
+    ),
+  ifExistsNeeded: () =>
+    make(
+      'USAGE',
+      '--all needs --if-exists.',
+      'Some sessions may have a live host GUID, and replacing them all would lock their hosts out.',
+      'Give --if-exists keep, rotate or fail. Nothing was done.',
+    ),
+  stoppedEarly: (why: 'interrupted' | 'failures', resume: string, done: number, left: number | undefined) =>
+    make(
+      why === 'interrupted' ? 'INTERRUPTED' : 'PARTIAL',
+      why === 'interrupted' ? 'Interrupted after the current batch.' : 'Ended: more failures than --max-failures.',
+      `${done} sessions are done and committed${left === undefined ? '' : `, ${left} are left`}.`,
+      resume,
     ),
   outExists: (path: string) =>
     make('USAGE', `The file ${path} exists.`, '--out never overwrites a file.', 'Name a new file. Nothing was done.'),
-  notCommitted: (ksessionsId: number, operationId: string, cause: ToolkitError) =>
+  notCommitted: (ids: readonly number[], operationId: string, cause: ToolkitError) =>
     make(
       cause.code,
-      `${cause.message} The host GUID of operation ${operationId} is void.`,
+      `${cause.message} ${ids.length === 1 ? 'The host GUID' : `Each of the ${ids.length} host GUIDs`} of operation ${operationId} is void.`,
       cause.why,
       `An earlier GUID still works. ${cause.hint}`,
-      { ksessionsId, operationId, cause },
+      { ...about(ids), operationId, cause },
     ),
-  outcomeUnknown: (ksessionsId: number, operationId: string, cause: unknown) =>
+  outcomeUnknown: (ids: readonly number[], operationId: string, cause: unknown) =>
     make(
       'OUTCOME_UNKNOWN',
       `It is not known whether operation ${operationId} was committed.`,
       'The connection was lost at COMMIT and the database could not be asked since.',
       `Keep the printed GUID and the earlier one. When the database answers again: ${LOOK_UP}`,
-      { ksessionsId, operationId, cause },
+      { ...about(ids), operationId, cause },
     ),
-  notReadBack: (ksessionsId: number, operationId: string) =>
+  notReadBack: (ids: readonly number[], operationId: string) =>
     make(
       'INTERNAL',
-      `What was written for KSESSIONS session ${ksessionsId} does not read back as written.`,
+      `What was written for ${sessions(ids)} does not read back as written.`,
       `Operation ${operationId} was committed, but another statement finds other values.`,
       'Do not use the printed GUID; provision again, and report this.',
-      { ksessionsId, operationId },
+      { ...about(ids), operationId },
     ),
-  lookBackFailed: (ksessionsId: number, operationId: string, cause: ToolkitError) =>
+  lookBackFailed: (ids: readonly number[], operationId: string, cause: ToolkitError) =>
     make(
       'OUTCOME_UNKNOWN',
       `Operation ${operationId} was committed, and could not be read back: ${cause.message}`,
       cause.why,
-      `The printed GUID of KSESSIONS session ${ksessionsId} should hold, and the earlier one not; ${LOOK_UP}`,
-      { ksessionsId, operationId, cause },
+      `The printed GUID of ${sessions(ids)} should hold, and the earlier one not; ${LOOK_UP}`,
+      { ...about(ids), operationId, cause },
     ),
   hashCopyDiffers: (ksessionsId: number) =>
     make(
@@ -899,13 +960,13 @@ export const faults = {
       'A signal asked the command to end; what was not told as done above was not done.',
       'Run the command again for the ids that are left.',
     ),
-  interruptedInCommit: (ksessionsId: number, operationId: string | null) =>
+  interruptedInCommit: (ids: readonly number[], operationId: string | null) =>
     make(
       'INTERRUPTED',
-      `Interrupted while operation ${operationId} for KSESSIONS session ${ksessionsId} was being committed.`,
+      `Interrupted while operation ${operationId} for ${sessions(ids)} was being committed.`,
       'Whether its host GUID holds was not known yet.',
       `Keep the GUID and the earlier one; ${LOOK_UP}`,
-      { ksessionsId, ...(operationId === null ? {} : { operationId }) },
+      { ...about(ids), ...(operationId === null ? {} : { operationId }) },
     ),
   outputLost: () =>
     make(
@@ -925,6 +986,16 @@ export const faults = {
       { cause },
     ),
 } as const;
+
+/** An error about one session of a set of one says which. */
+function about(ids: readonly number[]): Facts {
+  const [ksessionsId] = ids;
+  return ids.length === 1 && ksessionsId !== undefined ? { ksessionsId } : {};
+}
+
+function sessions(ids: readonly number[]): string {
+  return ids.length === 1 ? `KSESSIONS session ${ids[0]}` : `${ids.length} sessions`;
+}
 
 function systemCode(cause: unknown): string {
   const code = (cause as { code?: unknown } | null)?.code;

@@ -1,5 +1,5 @@
 /**
- * Ctrl-C ends a command at once: a server rolls back what was not committed, and the embedded engine survives being
+ * Ctrl-C ends a command at once (one that works through batches, after the current one): a server rolls back what was not committed, and the embedded engine survives being
  * killed. Only between the hand-over of a GUID and the word on what became of it does an interrupt wait, so that the
  * word is said.
  */
@@ -9,7 +9,7 @@ import { faults, type ToolkitError } from '../errors';
 const PATIENCE_MS = 10_000;
 
 interface HandedOver {
-  readonly ksessionsId: number;
+  readonly ksessionsIds: readonly number[];
   readonly operationId: string | null;
 }
 
@@ -27,6 +27,19 @@ export function endHandOver(): void {
   whenSettled?.();
 }
 
+let finishFirst: (() => void) | undefined;
+
+/**
+ * While many sessions are changed, the first interrupt only asks to end after the current batch; the next one ends at
+ * once, as everywhere.
+ * @param ask told of the first interrupt
+ * @returns a function that ends this
+ */
+export function finishBatchFirst(ask: () => void): () => void {
+  finishFirst = ask;
+  return () => (finishFirst = undefined);
+}
+
 /**
  * Listens for SIGINT and SIGTERM.
  * @param end prints the error and ends the process
@@ -34,6 +47,9 @@ export function endHandOver(): void {
  */
 export function listenForInterrupts(end: (error: ToolkitError) => void): () => void {
   const interrupt = () => {
+    const ask = finishFirst;
+    finishFirst = undefined;
+    if (ask !== undefined) return ask();
     if (handedOver === undefined || whenSettled !== undefined) return end(wordFor(handedOver));
     const timer = setTimeout(() => end(wordFor(handedOver)), PATIENCE_MS);
     whenSettled = () => {
@@ -50,5 +66,5 @@ export function listenForInterrupts(end: (error: ToolkitError) => void): () => v
 }
 
 function wordFor(what: HandedOver | undefined): ToolkitError {
-  return what === undefined ? faults.interrupted() : faults.interruptedInCommit(what.ksessionsId, what.operationId);
+  return what === undefined ? faults.interrupted() : faults.interruptedInCommit(what.ksessionsIds, what.operationId);
 }

@@ -1,79 +1,141 @@
-/** Where a host GUID goes, once: stdout, or the file of `--out`. */
-import { explain, type Database } from '../engines/database';
+/** Where host GUIDs go, once: stdout, or the file of `--out`; and what is told of each session when that is certain. */
+import type { Database } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
-import type { Delivery, Outcome, Receipt } from '../hosts/provision';
+import type { Delivery, Outcome, Receipt, Result } from '../hosts/change';
 import { beginHandOver, endHandOver } from './interrupts';
-import { doneText, jsonLine, receiptJson, receiptText, replacedText, SAMPLE_DATA } from './render';
-import { createSecretFile, isOutputLost } from './streams';
+import { doneText, endedText, jsonLine, receiptJson, receiptText, replacedText, SAMPLE_DATA } from './render';
+import { failureOf, headOf, recordOf, type FileFormat } from './results';
+import { createSecretFile, isOutputLost, type SecretFile } from './streams';
 
 export interface OutputRequest {
   readonly database: Database;
   readonly print: (text: string) => Promise<void>;
   readonly notice: (text: string) => void;
+  readonly report: (error: unknown) => Promise<ToolkitError>;
   readonly format: 'text' | 'json' | 'quiet';
-  /** A new file for the GUIDs, or undefined for stdout. */
-  readonly out: string | undefined;
+  /** The file for the GUIDs, or undefined for stdout. */
+  readonly file: OutFile | undefined;
+  /** One session alone: it is told in full, and its error is the command's. */
+  readonly isOne: boolean;
+  /** Are GUIDs made? */
+  readonly makesGuids: boolean;
+}
+
+/** The open file of `--out` or `--resume`. */
+export interface OutFile {
+  readonly path: string;
+  readonly format: FileFormat;
+  readonly file: SecretFile;
 }
 
 export interface Output {
   readonly delivery: Delivery;
-  /** Tells what came of it, after the commit and the look back. */
-  conclude(outcome: Outcome): Promise<void>;
-  close(): void;
+  /** Tells what came of a session, after the commit and the look back. */
+  conclude(result: Result): Promise<void>;
 }
 
-/** @throws ToolkitError USAGE when the file of `out` exists, or when nobody would see the GUID */
-export function openOutput(request: OutputRequest): Output {
-  const { database, format, notice, out, print } = request;
-  if (out === undefined && isOutputLost()) throw faults.outputLost();
-  const file = out === undefined ? undefined : createSecretFile(out);
-  const show = (receipt: Receipt, hostGuid: string | null) => {
-    if (format === 'json') return jsonLine(receiptJson(database, receipt, hostGuid));
-    if (format === 'text') return receiptText(receipt, hostGuid, out);
-    return hostGuid === null ? '' : `${hostGuid}\n`;
-  };
+/** @throws ToolkitError USAGE when the file exists, CONFIG when it cannot be made */
+export function newOutFile(path: string, format: FileFormat): OutFile {
+  const file = createSecretFile(path);
+  return { path, format, file: { ...file, ...headed(file, headOf(format)) } };
+}
+
+/** The head goes with the first record: a run that hands over nothing leaves no file. */
+function headed(file: SecretFile, head: string): Pick<SecretFile, 'write' | 'withdraw'> {
+  let isBegun = false;
+  let wasBegun = false;
   return {
-    delivery: {
-      async handOver(receipt, guid) {
-        beginHandOver({ ksessionsId: receipt.session.ksessionsId, operationId: receipt.operationId });
-        file?.write(`${receipt.session.ksessionsId} ${guid.reveal()}\n`);
-        await print(show(receipt, file === undefined ? guid.reveal() : null));
-      },
-      withdraw: () => file?.withdraw(),
+    write(text) {
+      wasBegun = isBegun;
+      file.write(isBegun ? text : head + text);
+      isBegun = true;
     },
-    async conclude(outcome) {
-      if (outcome.status === 'kept') await print(show(outcome, null));
-      notice(replacedText(outcome));
-      const done = doneText(outcome) + (database.target.engine === 'pglite' ? `${SAMPLE_DATA}\n` : '');
-      // The GUID is out and holds: a reader that left after it (`| head -8`) changes nothing about that.
-      if (format === 'text') await print(done).catch(() => notice(done));
-      else notice(done);
-      endHandOver();
+    withdraw() {
+      isBegun = wasBegun;
+      file.withdraw();
     },
-    close: () => file?.close(),
   };
 }
 
-/**
- * Works through ids. One id: its error is the command's. Many: each error is told as it happens, the rest goes on.
- * @throws ToolkitError PARTIAL when some of many failed
- */
-export async function forEachId(
-  ids: readonly number[],
-  database: Database,
-  report: (error: unknown) => Promise<ToolkitError>,
-  work: (id: number) => Promise<void>,
-): Promise<void> {
-  let failed = 0;
-  for (const id of ids) {
-    await work(id).catch(async (error: unknown) => {
-      const known = explain(database, error);
-      const told = known instanceof ToolkitError ? known.about(id) : known;
-      if (ids.length === 1) throw told;
-      failed += 1;
-      await report(told);
-      endHandOver();
-    });
+/** @throws ToolkitError USAGE when nobody would see the GUIDs */
+export function openOutput(request: OutputRequest): Output {
+  const { file, makesGuids } = request;
+  if (makesGuids && file === undefined && isOutputLost()) throw faults.outputLost();
+  return { delivery: file === undefined ? toStdout(request) : toFile(file), conclude: (result) => conclude(request, result) };
+}
+
+function show({ database, file, format }: OutputRequest, receipt: Receipt, hostGuid: string | null): string {
+  if (format === 'json') return jsonLine(receiptJson(database, receipt, hostGuid));
+  if (format === 'text') return receiptText(receipt, hostGuid, file?.path);
+  return hostGuid === null ? '' : `${hostGuid}\n`;
+}
+
+/** One session a transaction: no transaction waits on a reader for more than its own GUID. */
+function toStdout(request: OutputRequest): Delivery {
+  return {
+    async handOver(issued) {
+      begin(issued.map(({ receipt }) => receipt));
+      for (const { guid, receipt } of issued) await request.print(show(request, receipt, guid.reveal()));
+    },
+    withdraw: () => undefined,
+  };
+}
+
+function toFile({ file, format }: OutFile): Delivery {
+  return {
+    handOver: (issued) => {
+      begin(issued.map(({ receipt }) => receipt));
+      file.write(issued.map(({ guid, receipt }) => recordOf(format, receipt, guid)).join(''));
+      return Promise.resolve();
+    },
+    withdraw: () => file.withdraw(),
+  };
+}
+
+function begin(receipts: readonly Receipt[]): void {
+  beginHandOver({
+    ksessionsIds: receipts.flatMap(({ session }) => session.ksessionsId ?? []),
+    operationId: receipts[0]?.operationId ?? null,
+  });
+}
+
+async function conclude(request: OutputRequest, result: Result): Promise<void> {
+  const { isOne } = request;
+  if (result instanceof ToolkitError) {
+    if (isOne) throw result;
+    record(request, (format) => failureOf(format, result));
+    await request.report(result);
+  } else {
+    if (['kept', 'revoked'].includes(result.status)) record(request, (format) => recordOf(format, result, null));
+    await concludeOutcome(request, result);
   }
-  if (failed > 0) throw faults.partial(failed, ids.length);
+  endHandOver();
+}
+
+/** What holds no GUID is written after the commit: a disk that is full then changes nothing about that. */
+function record({ file, notice }: OutputRequest, make: (format: FileFormat) => string): void {
+  const text = file === undefined ? '' : make(file.format);
+  if (text === '') return;
+  try {
+    file?.file.write(text);
+  } catch (error) {
+    notice(`${file?.path} could not be written to: ${faults.fileUnwritable('', error).why} Told here instead: ${text}`);
+  }
+}
+
+async function concludeOutcome(request: OutputRequest, outcome: Outcome): Promise<void> {
+  const { database, file, format, isOne, notice, print } = request;
+  const isToldLater = file !== undefined && !isOne && format !== 'json';
+  if (isToldLater) return;
+  const isEnded = outcome.status === 'revoked' || (outcome.status === 'kept' && !request.makesGuids);
+  const isShown = file === undefined && ['provisioned', 'rotated'].includes(outcome.status);
+  const ended = format === 'text' && isEnded ? endedText(outcome) : undefined;
+  const sample = database.target.engine === 'pglite' && request.makesGuids ? `${SAMPLE_DATA}\n` : '';
+  const done = ended === undefined ? doneText(outcome) + sample : '';
+  if (outcome.status === 'rotated') notice(replacedText(outcome));
+  // The GUID is out and holds: a reader that left after it (`| head -8`) changes nothing about that.
+  const tell = (text: string) => (text === '' ? Promise.resolve() : print(text).catch(() => notice(text)));
+  if (!isShown) await tell(ended ?? show(request, outcome, null));
+  if (format === 'text') await tell(done);
+  else notice(done);
 }

@@ -2,7 +2,7 @@
 import type { Database } from '../engines/database';
 import type { ToolkitError } from '../errors';
 import type { Marker } from '../guard/marker';
-import type { Outcome, ProvisionPlan, Receipt } from '../hosts/provision';
+import type { Outcome, Plan, Receipt } from '../hosts/change';
 import type { Enrolment } from '../migrations/enrol';
 
 /** Version of the JSON lines; a field that changes its meaning changes it. */
@@ -40,7 +40,7 @@ export function targetJson({ target, canvas }: Database) {
   return { name: target.name, engine: target.engine, server, database, environment: target.environment, ...sample };
 }
 
-/** One provisioned, rotated or kept session. @param hostGuid null where none is shown */
+/** One session that was provisioned, rotated, kept or revoked. @param hostGuid null where none is shown */
 export function receiptJson(database: Database, receipt: Receipt, hostGuid: string | null): object {
   return {
     schema: SCHEMA,
@@ -62,7 +62,7 @@ export function receiptJson(database: Database, receipt: Receipt, hostGuid: stri
 }
 
 /** What a dry run found it would do. */
-export function planJson(database: Database, plan: ProvisionPlan): object {
+export function planJson(database: Database, plan: Plan): object {
   return {
     schema: SCHEMA,
     status: 'dry-run',
@@ -106,13 +106,31 @@ export function receiptText(receipt: Receipt, hostGuid: string | null, out?: str
   return rows([
     ['KSESSIONS id', receipt.session.ksessionsId],
     ['Title', receipt.session.title],
-    ['Transcripts', receipt.session.transcripts],
+    ...(receipt.session.transcripts === null ? [] : [['Transcripts', receipt.session.transcripts] as const]),
     ['Canvas session id', receipt.canvasSessionId],
     ['Host session id', receipt.hostSessionId],
     ['Expires', receipt.expiresAt?.toISOString() ?? 'never'],
     ['Fingerprint', receipt.fingerprint],
     ['Host GUID', hostGuid ?? elsewhere],
   ]);
+}
+
+/** How the GUID of one session ended. */
+export function endedText(outcome: Outcome): string {
+  const { canvasSessionId, createdBy, fingerprint, hostSessionId, session, status } = outcome;
+  return (
+    rows([
+      ['KSESSIONS id', session.ksessionsId],
+      ['Title', session.title],
+      ['Canvas session id', canvasSessionId],
+      ['Host session id', hostSessionId],
+      ['Made by', createdBy],
+      ['Fingerprint', fingerprint],
+    ]) +
+    (status === 'kept'
+      ? 'Nothing to end: it has no live host GUID. Nothing was changed.\n'
+      : "Revoked: committed and read back. It ends at the application's next login.\n")
+  );
 }
 
 /** The line after the commit and the look back. */
@@ -127,13 +145,22 @@ export function doneText(outcome: Outcome): string {
 }
 
 /** What a person is asked about. */
-export function liveText({ session, live }: ProvisionPlan): string {
+export function liveText({ session, live }: Plan): string {
   const since = (live?.updatedAt ?? live?.createdAt)?.toISOString() ?? 'unknown';
   return (
     `KSESSIONS ${session.ksessionsId} "${plain(session.title)}" has a live host GUID: made by ${plain(live?.createdBy ?? 'unknown')}, ` +
     `in use since ${since}, fingerprint ${live?.fingerprint ?? 'not recorded'}.\n` +
     'A host who uses it will be locked out.\n'
   );
+}
+
+/** How many of a set a person is asked about, and the first of them. */
+export function liveSetText(plans: readonly Plan[], total: number): string {
+  const shown = plans.slice(0, 5).map(({ live, session }) =>
+    `  KSESSIONS ${session.ksessionsId} "${plain(session.title)}", fingerprint ${live?.fingerprint ?? 'not recorded'}\n`,
+  );
+  const rest = plans.length > shown.length ? `  and ${plans.length - shown.length} more\n` : '';
+  return `${plans.length} of ${total} sessions have a live host GUID; hosts who use one will be locked out:\n${shown.join('')}${rest}`;
 }
 
 /** Whose credential ended. Goes to stderr: a live host may just have been locked out. */
@@ -146,24 +173,34 @@ export function replacedText(outcome: Outcome): string {
   );
 }
 
+const WOULD = {
+  provision: 'make a first host GUID',
+  rotate: 'replace the live host GUID',
+  keep: 'keep what is there',
+  revoke: 'end the live host GUID',
+} as const satisfies Record<Plan['action'], string>;
+
 /** A dry run, for people. */
-export function planText(plan: ProvisionPlan): string {
-  const action = {
-    provision: 'make a first host GUID',
-    rotate: 'replace the live host GUID',
-    keep: 'keep the live host GUID',
-  }[plan.action];
-  return (
-    rows([
-      ['KSESSIONS id', plan.session.ksessionsId],
-      ['Title', plan.session.title],
-      ['Transcripts', plan.session.transcripts],
-      ['Canvas session id', plan.canvasSessionId ?? 'would be made'],
-      ['Host session id', plan.live?.hostSessionId ?? 'would be made'],
-      ['Expires', plan.expiresAt?.toISOString() ?? 'never'],
-      ['Would', action],
-    ]) + 'Dry run: nothing was written and no GUID was made.\n'
-  );
+export function planText(plan: Plan): string {
+  const { action, canvasSessionId, expiresAt, live, session } = plan;
+  return rows([
+    ['KSESSIONS id', session.ksessionsId],
+    ['Title', session.title],
+    ...(session.transcripts === null ? [] : [['Transcripts', session.transcripts] as const]),
+    ['Canvas session id', canvasSessionId ?? 'would be made'],
+    ['Host session id', live?.hostSessionId ?? 'would be made'],
+    ['Expires', expiresAt?.toISOString() ?? 'never'],
+    ['Would', WOULD[action]],
+  ]);
+}
+
+export const DRY_RUN = 'Dry run: nothing was written and no GUID was made.\n';
+
+/** What came of many. */
+export function tallyText(counts: Readonly<Record<string, number>>, out: string | undefined): string {
+  const told = Object.entries(counts).filter(([, count]) => count > 0).map(([what, count]) => `${count} ${what}`);
+  const where = out === undefined ? '' : ` GUIDs are in ${out}, which only you can read.`;
+  return `${told.length === 0 ? 'Nothing to do' : told.join(', ')}.${where}\n`;
 }
 
 /** An enrolment, as old and new identity where the database moved. */

@@ -1,5 +1,5 @@
 /** Writing out, so that "written" means handed to the operating system, bounded in time. */
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { devNull } from 'node:os';
 import type { Writable } from 'node:stream';
 import { faults } from '../errors';
@@ -65,14 +65,32 @@ export interface SecretFile {
  * @throws ToolkitError USAGE when it exists, CONFIG when it cannot be made
  */
 export function createSecretFile(path: string): SecretFile {
-  const file = openNew(path);
-  let size = 0;
-  let sizeBefore = 0;
+  return secretFile(openNew(path), 0, (size) => {
+    if (size === 0) unlinkSync(path);
+  });
+}
+
+/**
+ * A file of an earlier run, to be continued behind its first bytes; what follows them is cut off.
+ * @param size bytes that stay
+ * @throws ToolkitError CONFIG when it cannot be written
+ */
+export function continueSecretFile(path: string, size: number): SecretFile {
+  const file = openOld(path);
+  ftruncateSync(file, size);
+  fsyncSync(file);
+  return secretFile(file, size, () => undefined);
+}
+
+function secretFile(file: number, sizeAtFirst: number, whenClosed: (size: number) => void): SecretFile {
+  let size = sizeAtFirst;
+  let sizeBefore = size;
   return {
     write(text) {
       sizeBefore = size;
       size += Buffer.byteLength(text, 'utf8');
-      writeSync(file, text);
+      // Until all of it is taken: a disk that fills up takes a part first.
+      writeFileSync(file, text);
       fsyncSync(file);
     },
     withdraw() {
@@ -82,14 +100,23 @@ export function createSecretFile(path: string): SecretFile {
     },
     close() {
       closeSync(file);
-      if (size === 0) unlinkSync(path);
+      whenClosed(size);
     },
   };
 }
 
+function openOld(path: string): number {
+  try {
+    return openSync(path, constants.O_WRONLY | constants.O_APPEND);
+  } catch (error) {
+    throw faults.fileUnwritable(path, error);
+  }
+}
+
 function openNew(path: string): number {
   try {
-    return openSync(path, 'wx', 0o600);
+    // Appending: after a withdrawal the next write goes to the end that is left.
+    return openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND, 0o600);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw faults.outExists(path);
     throw faults.fileUnwritable(path, error);

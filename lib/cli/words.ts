@@ -82,6 +82,38 @@ function parseDuration(text: string): Duration | undefined {
   return iso?.isValid === true ? iso : undefined;
 }
 
+/** A length of time, to be counted from a clock: months and days are not of one length. */
+export interface Span {
+  before(now: Date): Date;
+  after(now: Date): Date;
+}
+
+/**
+ * A duration (`90d`, `12h`, `P3M`).
+ * @throws ToolkitError USAGE
+ */
+export function parseSpan(option: string, text: string): Span {
+  const duration = parseDuration(text);
+  if (duration === undefined || duration.toMillis() <= 0) {
+    throw faults.usage(
+      `${option} ${JSON.stringify(text)} cannot be used.`,
+      'It takes a duration greater than zero.',
+      `Write ${option} 90d, 12h or P3M. Nothing was done.`,
+    );
+  }
+  const at = (now: Date) => DateTime.fromJSDate(now, { zone: 'utc' });
+  return { before: (now) => at(now).minus(duration).toJSDate(), after: (now) => at(now).plus(duration).toJSDate() };
+}
+
+/**
+ * A whole number that is typed in plain digits.
+ * @throws ToolkitError USAGE
+ */
+export function parseCount(option: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw faults.usage(`${option} ${JSON.stringify(text)} cannot be used.`, 'It takes a whole number in plain digits.');
+}
+
 /**
  * Whole seconds to milliseconds.
  * @throws ToolkitError USAGE

@@ -19,7 +19,7 @@ import {
   type Role,
 } from '../guard/guard';
 import { MARKER_TABLE } from '../guard/marker';
-import type { Dialect, Dial, Engine, Where } from './engine';
+import type { Dialect, Dial, Engine, Lock, Where } from './engine';
 import { mssql } from './mssql';
 import { pglite } from './pglite';
 import { postgres } from './postgres';
@@ -65,11 +65,15 @@ export class Reader {
     if (!/^\s*select\b/i.test(sql) || (this.dialect === 'mssql' && mayWrite(sql))) {
       throw new TypeError('A Reader only reads.');
     }
-    // PostgreSQL's extended protocol takes one statement: nothing can ride behind the SELECT.
-    const result: unknown = await this.#knex.raw(sql, [...bindings]).options({ queryMode: 'extended' });
-    // PostgreSQL's driver wraps the rows, SQL Server's does not.
-    return Array.isArray(result) ? (result as Row[]) : (result as { rows: Row[] }).rows;
+    return runOne<Row>(this.#knex, sql, bindings);
   }
+}
+
+/** PostgreSQL's extended protocol takes one statement: nothing can ride behind it. */
+async function runOne<Row>(knex: Knex, sql: string, bindings: readonly Knex.RawBinding[]): Promise<Row[]> {
+  const result: unknown = await knex.raw(sql, [...bindings]).options({ queryMode: 'extended' });
+  // PostgreSQL's driver wraps the rows, SQL Server's does not.
+  return Array.isArray(result) ? (result as Row[]) : (result as { rows: Row[] }).rows;
 }
 
 /**
@@ -97,6 +101,11 @@ export class Writer extends Reader {
     this.sql = trx;
     this.permit = permit;
     this.now = now;
+  }
+
+  /** One writing statement. @returns the rows that it brings back, by RETURNING or OUTPUT */
+  write<Row extends object>(sql: string, bindings: readonly Knex.RawBinding[]): Promise<Row[]> {
+    return runOne<Row>(this.sql, sql, bindings);
   }
 
   /** A table of schema canvas, for reading and writing. */
@@ -352,21 +361,24 @@ export class CommitUnknown extends Error {
   override readonly name = 'CommitUnknown';
 }
 
+/** The names of the locks that serialise a transaction's work with that of others; undefined for none. */
+export type Locks = string | readonly string[] | undefined;
+
 /**
- * One writing transaction. Its first statement asserts the database and reads the clock; then, where a name is
- * given, the lock is taken; an error anywhere rolls back.
- * @param lock the name of the lock that serialises this work, or undefined
+ * One writing transaction. Its first statement asserts the database and reads the clock; then, where names are
+ * given, the locks are taken; an error anywhere rolls back.
+ * @param locks taken in one order by whoever takes several, so that two runs cannot wait for each other
  * @throws CommitUnknown when the connection was lost between COMMIT and its answer
  * @throws ToolkitError GUARD_IDENTITY, LOCKED, CONFLICT and what `work` throws
  */
 export async function withTransaction<T>(
   database: Database,
   permit: Permit,
-  lock: string | undefined,
+  locks: Locks,
   work: (writer: Writer) => Promise<T>,
 ): Promise<T> {
   if (!isPermit(permit)) throw new TypeError('Writing needs a Permit of the guard.');
-  return transact(database, permit, lock, (trx, now) => work(new Writer(trx, permit, database.canvas, now)));
+  return transact(database, permit, locks, (trx, now) => work(new Writer(trx, permit, database.canvas, now)));
 }
 
 /**
@@ -391,7 +403,7 @@ export async function withEnrolment<T>(
 async function transact<T>(
   database: Database,
   permit: Permit | EnrolmentPermit,
-  lock: string | undefined,
+  locks: Locks,
   work: (trx: Knex.Transaction, now: Date) => Promise<T>,
 ): Promise<T> {
   const { knex, waitMs, where } = handleOf(database);
@@ -399,7 +411,7 @@ async function transact<T>(
   let stage = 'taking the lock' as 'taking the lock' | 'writing' | 'committing';
   let failure: Error | undefined;
   const steps = async (trx: Knex.Transaction) => {
-    const head = await engine.beginWriting(trx, permit.identity, lock === undefined ? undefined : { name: lock, waitMs });
+    const head = await engine.beginWriting(trx, permit.identity, lockOf(locks, waitMs));
     assertUnmoved(permit, head.identity);
     stage = 'writing';
     const result = await work(trx, head.now);
@@ -423,6 +435,11 @@ async function transact<T>(
     }
     throw error;
   }
+}
+
+function lockOf(locks: Locks, waitMs: number): Lock | undefined {
+  const names = typeof locks === 'string' ? [locks] : [...new Set(locks)].sort();
+  return names.length === 0 ? undefined : { names, waitMs };
 }
 
 function handleOf(database: Database): Handle {

@@ -6,8 +6,8 @@
  *      no default of the driver, no string of the user may change where it goes. Load the driver inside it.
  *   2. `identify` is the first thing a physical connection hears. It asks who the server is, lets the *server*
  *      compare the database's name, and makes the session read-only where the server can do that.
- *   3. `beginWriting` is the first message of a writing transaction: it opens it for writing, takes a lock that ends
- *      with the transaction (and looks at the answer), and brings back the identity and the clock, in one round trip.
+ *   3. `beginWriting` is the first message of a writing transaction: it opens it for writing, takes locks that end
+ *      with the transaction (and looks at the answers), and brings back the identity and the clock, in one round trip.
  *   4. `explain` maps the vendor's codes to ours, by code and never by the words of a message (I-29).
  *   5. Run test/engines/conformance.ts against it.
  * Two guidelines: do not correct what the user wrote, and do not read process.env here.
@@ -37,10 +37,11 @@ export interface Head {
   readonly now: Date;
 }
 
-/** A lock that ends with its transaction. */
+/** Locks that end with their transaction. */
 export interface Lock {
-  readonly name: string;
-  /** How long to wait for it, and from then on for any other lock, in milliseconds. */
+  /** Taken in this order. */
+  readonly names: readonly string[];
+  /** How long to wait for each, and from then on for any other lock, in milliseconds. */
   readonly waitMs: number;
 }
 
@@ -61,8 +62,8 @@ export interface Engine {
   /** A SELECT of one column, `now`: the database's clock as ISO 8601 UTC text, to the millisecond. */
   readonly clock: string;
   /**
-   * The first message of a writing transaction: opens it for writing, takes the lock and brings back the head, read
-   * when the lock was granted.
+   * The first message of a writing transaction: opens it for writing, takes the locks and brings back the head,
+   * read when they were granted.
    * @param expected who the database was when it was permitted; the server may compare too, the guard always does
    * @throws the driver's error, which `explain` knows as LOCKED, when the wait is over
    */

@@ -130,27 +130,26 @@ function toIdentity(row: Row | undefined): Identity {
 }
 
 /**
- * One batch: time-out for locks, the assertion, the lock with its return code, then who and when. Nothing of it
+ * One batch: time-out for locks, the assertion, the locks with their return codes, then who and when. Nothing of it
  * writes, and what it throws ends the transaction.
  * https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql
  */
 function headOf(expected: Identity, lock: Lock | undefined): string {
-  // SQL Server keeps such locks apart by database by itself; Babelfish does not.
-  const resource = `${expected.database}/${lock?.name ?? ''}`;
-  const taken =
-    lock === undefined
-      ? ''
-      : `DECLARE @code int;
-EXEC @code = sp_getapplock @Resource = ${literal(resource)}, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
-  @LockTimeout = ${lock.waitMs};
-IF @code = -3 THROW ${THROWN.deadlocked}, N'sp_getapplock: chosen as a deadlock victim.', 1;
-IF @code < 0 THROW ${THROWN.notLocked}, N'sp_getapplock: not granted in time.', 1;
-`;
+  const taken = lock === undefined ? '' : `DECLARE @code int;\n${lock.names.map((name) => take(expected, name, lock.waitMs)).join('')}`;
   return `SET LOCK_TIMEOUT ${lock?.waitMs ?? REQUEST_TIMEOUT_MS};
 IF ISNULL(DB_ID(${literal(expected.database)}), -1) <> DB_ID()
   OR CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) <> ${literal(expected.serverId)}
   THROW ${THROWN.moved}, N'This is not the database that was permitted.', 1;
 ${taken}SELECT ${IDENTITY}, ${CLOCK};`;
+}
+
+/** SQL Server keeps such locks apart by database by itself; Babelfish does not. */
+function take({ database }: Identity, name: string, waitMs: number): string {
+  return `EXEC @code = sp_getapplock @Resource = ${literal(`${database}/${name}`)}, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
+  @LockTimeout = ${waitMs};
+IF @code = -3 THROW ${THROWN.deadlocked}, N'sp_getapplock: chosen as a deadlock victim.', 1;
+IF @code < 0 THROW ${THROWN.notLocked}, N'sp_getapplock: not granted in time.', 1;
+`;
 }
 
 const WRITES = ['INSERT', 'UPDATE', 'DELETE', 'ALTER', 'CONTROL'] as const;

@@ -202,15 +202,16 @@ async function beginWriting(trx: Knex.Transaction, _expected: Identity, lock?: L
   return { identity: { server, serverId, database, databaseId }, now: new Date(row.now) };
 }
 
-/** An advisory lock of the transaction; lock_timeout bounds the wait, and statement_timeout must not come first. */
-function takeLock(trx: Knex.Transaction, { name, waitMs }: Lock): string {
-  const key = (trx.client as { raw(sql: string, bindings: string[]): { toString(): string } })
-    .raw('hashtextextended(?, 0)', [name])
+/** Advisory locks of the transaction; lock_timeout bounds the wait, and statement_timeout must not come first. */
+function takeLock(trx: Knex.Transaction, { names, waitMs }: Lock): string {
+  const list = names.map(() => '?').join(', ');
+  const select = (trx.client as { raw(sql: string, bindings: readonly string[]): { toString(): string } })
+    .raw(`SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(ARRAY[${list}]) AS name`, names)
     .toString();
   return (
     // 0 would mean no limit.
     `SET LOCAL lock_timeout = ${Math.max(1, waitMs)}; SET LOCAL statement_timeout = ${waitMs + REQUEST_TIMEOUT_MS}; ` +
-    `SELECT pg_advisory_xact_lock(${key})`
+    select
   );
 }
 

@@ -14,7 +14,7 @@ import { faults } from '../errors';
 import type { Permit } from '../guard/guard';
 import { findSourceSession } from '../source';
 import { advanceIdentity, isBehind, readIdentities, type IdentityState } from './identities';
-import { endHostSession, setChainHead, setHashCopy, setLink, whyOver, type HostSession } from './store';
+import { endHostSessions, setChainHeads, setHashCopies, setLink, whyOver, type HostSession } from './store';
 import {
   countRows,
   findDisorder,
@@ -228,9 +228,9 @@ async function writeRepair(writer: Writer, work: Work, repair: Repair): Promise<
   for (const { hostSession, why } of ends) {
     const action = why === 'expired' ? 'expired' : 'consolidated';
     const head = await append(writer, work, session, hostSession, hostSession.head, action, reasonOf(why, repair.stays));
-    await endHostSession(writer, hostSession, work.actor, head);
+    await endHostSessions(writer, [{ hostSession, head }], work.actor);
   }
-  if (copy !== undefined) await setHashCopy(writer, session.canvasSessionId, copy.becomes);
+  if (copy !== undefined) await setHashCopies(writer, new Map([[session.canvasSessionId, copy.becomes]]));
   await writeTrail(writer, work, repair);
 }
 
@@ -244,7 +244,7 @@ async function writeTrail(writer: Writer, work: Work, { adopts, copy, ends, sess
     const why = stays === undefined ? 'Hash copy emptied: no credential is live.' : 'Hash copy set to this credential.';
     head = await append(writer, work, session, bearer, head, 'consolidated', why);
   }
-  if (head !== bearer.head) await setChainHead(writer, bearer.hostSessionId, head);
+  if (head !== bearer.head) await setChainHeads(writer, new Map([[bearer.hostSessionId, head]]));
 }
 
 function reasonOf(why: EndReason, stays: HostSession | undefined): string {
@@ -376,5 +376,5 @@ async function writeLink(writer: Writer, work: Work, { action, ksessionsId, sess
   if (bearer === undefined) return;
   const why = LINK_REASON[action](ksessionsId, session.ksessionsId);
   const head = await append(writer, work, { ...session, ksessionsId }, bearer, bearer.head, 'linked', why);
-  await setChainHead(writer, bearer.hostSessionId, head);
+  await setChainHeads(writer, new Map([[bearer.hostSessionId, head]]));
 }

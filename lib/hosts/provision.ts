@@ -1,92 +1,38 @@
-/**
- * Provisioning: the first host GUID of a session, or a new one in place of the live one.
- *
- * The order is the promise: one transaction writes the rows and the event; the GUID is handed over; the transaction
- * commits; another statement reads it back. A crash leaves the old credential working and the new GUID void, or the
- * new one working and already in the operator's hands.
- */
-import pRetry from 'p-retry';
-import { v4 as uuidV4 } from 'uuid';
-import { appendEvent, findEvent, readNewestEvents, type ChainHead } from '../audit';
-import type { HmacKey, KeyRing } from '../config/keys';
-import { CommitUnknown, explain, readClock, withTransaction, type Database, type Reader, type Writer } from '../engines/database';
+/** Provisioning: the first host GUID of a session, or a new one in place of the live one. */
+import type { KeyRing } from '../config/keys';
+import type { Database, Reader } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
 import type { Permit } from '../guard/guard';
-import { findSourceSession, type SourceSession } from '../source';
-import { HostGuid } from './credential';
+import { findSourceSessions, type SourceSession } from '../source';
 import {
-  canvasTitleOf,
-  endHostSession,
-  findCanvasState,
-  findWithHashCopy,
-  insertCanvasSession,
-  insertHostSession,
-  replaceCredential,
-  setChainHead,
-  setHashCopy,
-  whyOver,
-  type CanvasState,
-  type HostSession,
-} from './store';
+  applyChanges,
+  lockOf,
+  previewChanges,
+  type Decision,
+  type Delivery,
+  type FirstPlan,
+  type KeepPlan,
+  type Outcome,
+  type Plan,
+  type RotatePlan,
+  type Verb,
+} from './change';
+import { canvasTitleOf, findCanvasStates, whyOver, type CanvasState } from './store';
 import { findNamesakes } from './survey';
 
-export interface ProvisionRequest {
-  readonly ksessionsId: number;
+/** What is asked of each session. */
+export interface ProvisionTerms {
   readonly actor: string;
   readonly reason: string | null;
   /** undefined: none for a new credential, the existing date for a rotated one. */
   readonly expiresAt: Date | undefined;
   /** What to do where a live credential exists. */
   readonly ifExists: 'rotate' | 'keep' | 'fail';
-  /** The fingerprint of the live credential a person agreed to replace; another one is a conflict. */
-  readonly confirmed?: string | null;
+  /** The hashes of the live credentials that a person agreed to replace, by KSESSIONS id; another one is a conflict. */
+  readonly confirmed?: ReadonlyMap<number, string> | undefined;
 }
 
-/** What provisioning would do, as a value. Dry run prints it; apply carries it out. */
-export interface ProvisionPlan {
-  readonly action: 'provision' | 'rotate' | 'keep';
-  readonly session: SourceSession;
-  readonly canvasSessionId: number | null;
-  /** The live host session that is replaced in place, or kept. */
-  readonly live: HostSession | undefined;
-  /** An active host session past its date, or revoked before: it is ended first and never revived. */
-  readonly over: HostSession | undefined;
-  readonly expiresAt: Date | null;
-}
-
-/** What was done, without the GUID. */
-export interface Receipt {
-  readonly status: 'provisioned' | 'rotated' | 'kept';
-  readonly session: SourceSession;
-  readonly canvasSessionId: number;
-  readonly hostSessionId: number;
-  readonly fingerprint: string | null;
-  readonly createdBy: string | null;
-  readonly reason: string | null;
-  readonly expiresAt: Date | null;
-  readonly operationId: string | null;
-  readonly at: Date;
-  /** The newest event of the host session when this was committed; undefined where nothing was written. */
-  readonly head: ChainHead | undefined;
-  /** The credential that ended with this one's beginning. */
-  readonly replaced: { readonly fingerprint: string | null; readonly since: Date } | undefined;
-}
-
-/** What only the look back after the commit knows. */
-export interface Outcome extends Receipt {
-  /** Who had made the credential that was replaced. */
-  readonly replacedActor: string | null;
-  /** Another run rotated again meanwhile: this GUID is void already. */
-  readonly isSuperseded: boolean;
-}
-
-/** How the GUID reaches whoever asked for it. */
-export interface Delivery {
-  /** Written and flushed, or an error. Called once, inside the transaction, before its commit. */
-  handOver(receipt: Receipt, guid: HostGuid): Promise<void>;
-  /** The GUID that was handed over is void for certain: where it can be taken back, it is. */
-  withdraw(): void;
-}
+export type ProvisionPlan = FirstPlan | RotatePlan | KeepPlan;
 
 /**
  * Pure: what is there and what is asked → what to do.
@@ -97,75 +43,139 @@ export interface Delivery {
 export function planProvision(
   session: SourceSession,
   canvas: CanvasState | undefined,
-  request: ProvisionRequest,
+  terms: ProvisionTerms,
   now: Date,
 ): ProvisionPlan {
-  const { expiresAt, ifExists, ksessionsId } = request;
-  if (expiresAt !== undefined && expiresAt <= now) {
-    throw faults.badExpiry(expiresAt.toISOString(), `The database's clock says ${now.toISOString()}.`);
-  }
+  assertFuture(terms.expiresAt, now);
+  const { confirmed, ifExists } = terms;
   const current = canvas?.live;
   const isOver = current !== undefined && whyOver(current, now) !== undefined;
-  const live = isOver ? undefined : current;
-  const common = { session, canvasSessionId: canvas?.canvasSessionId ?? null, live };
-  if (request.confirmed !== undefined && request.confirmed !== (live?.fingerprint ?? null)) {
-    throw faults.changedMeanwhile(ksessionsId);
+  if (canvas === undefined || current === undefined || isOver) {
+    const canvasSessionId = canvas?.canvasSessionId ?? null;
+    return { action: 'provision', session, canvasSessionId, live: undefined, over: current, expiresAt: terms.expiresAt ?? null };
   }
-  if (live === undefined) {
-    return { ...common, action: 'provision', over: current, expiresAt: expiresAt ?? null };
-  }
-  if (ifExists === 'fail') throw faults.alreadyThere(ksessionsId, live.fingerprint ?? 'not recorded');
-  if (ifExists === 'keep' && canvas?.hashCopy !== live.hash) throw faults.hashCopyDiffers(ksessionsId);
-  if (ifExists === 'keep') return { ...common, action: 'keep', over: undefined, expiresAt: live.expiresAt };
-  return { ...common, action: 'rotate', over: undefined, expiresAt: expiresAt ?? live.expiresAt };
+  const { ksessionsId } = session;
+  if (confirmed !== undefined && confirmed.get(ksessionsId) !== current.hash) throw faults.changedMeanwhile(ksessionsId);
+  if (ifExists === 'fail') throw faults.alreadyThere(ksessionsId, current.fingerprint ?? 'not recorded');
+  if (ifExists === 'rotate') return planReplacement(session, canvas.canvasSessionId, current, terms.expiresAt);
+  if (canvas.hashCopy !== current.hash) throw faults.hashCopyDiffers(ksessionsId);
+  return { action: 'keep', session, canvasSessionId: canvas.canvasSessionId, live: current, expiresAt: current.expiresAt };
 }
 
-/** The plan from reads alone: writes nothing and uses up no identity value. @throws as `planProvision` */
-export async function previewProvision(database: Database, request: ProvisionRequest): Promise<ProvisionPlan> {
-  const session = await requireSourceSession(database, request.ksessionsId);
-  const now = await readClock(database);
-  return planProvision(session, await readCanvas(database.canvas, session, now), request, now);
+/** @throws ToolkitError USAGE */
+export function assertFuture(expiresAt: Date | undefined, now: Date): void {
+  if (expiresAt === undefined || expiresAt > now) return;
+  throw faults.badExpiry(expiresAt.toISOString(), `The database's clock says ${now.toISOString()}.`);
+}
+
+/** @param expiresAt undefined leaves the row's date as it is, to the microsecond */
+export function planReplacement(
+  session: SourceSession,
+  canvasSessionId: number,
+  live: RotatePlan['live'],
+  expiresAt: Date | undefined,
+): RotatePlan {
+  return { action: 'rotate', session, canvasSessionId, live, expiresAt: expiresAt ?? live.expiresAt, keepsExpiry: expiresAt === undefined };
+}
+
+/** What stands about one KSESSIONS id under the lock. */
+export interface Standing {
+  readonly session: SourceSession;
+  readonly canvas: CanvasState | undefined;
 }
 
 /**
- * The canvas side of a session. Rows from before KSessionsId have NULL there; one of the same title that is open may
- * be the very session, and a second canvas row must not be made silently (I-20). Nor is it taken for it (I-21).
- * @throws ToolkitError CONFLICT
+ * Decides for each KSESSIONS id of a set: what KSESSIONS lacks is refused, the rest is planned.
+ * @param plan the plan of one session; what it throws is that session's refusal
  */
-async function readCanvas(reader: Reader, session: SourceSession, now: Date): Promise<CanvasState | undefined> {
-  const canvas = await findCanvasState(reader, session.ksessionsId);
-  if (canvas !== undefined) return canvas;
-  const namesakes = await findNamesakes(reader, canvasTitleOf(session), now);
-  if (namesakes.length === 0) return undefined;
-  throw faults.unlinkedNamesake(reader.admission.target.name, session.ksessionsId, session.title, namesakes);
+export function decideEach(
+  database: Database,
+  ksessionsIds: readonly number[],
+  sources: ReadonlyMap<number, SourceSession>,
+  canvases: ReadonlyMap<number, CanvasState>,
+  plan: (standing: Standing) => Plan,
+): Decision[] {
+  return ksessionsIds.map((ksessionsId) =>
+    planOrRefusal(() => plan({ session: requireSource(database, sources, ksessionsId), canvas: canvases.get(ksessionsId) })),
+  );
+}
+
+/** A refusal of one session is a value; anything else is an error of the whole set. */
+function planOrRefusal(plan: () => Plan): Decision {
+  try {
+    return plan();
+  } catch (error) {
+    if (error instanceof ToolkitError) return error;
+    throw error;
+  }
 }
 
 /** @throws ToolkitError SESSION_NOT_FOUND, NO_TRANSCRIPTS */
-async function requireSourceSession(database: Database, ksessionsId: number): Promise<SourceSession> {
-  const session = await findSourceSession(database.source, ksessionsId);
-  if (session === undefined) {
-    throw faults.sessionNotFound(ksessionsId, database.source.admission.identity.database);
-  }
+function requireSource({ source }: Database, sources: ReadonlyMap<number, SourceSession>, ksessionsId: number): SourceSession {
+  const session = sources.get(ksessionsId);
+  if (session === undefined) throw faults.sessionNotFound(ksessionsId, source.admission.identity.database);
   if (session.transcripts === 0) throw faults.noTranscripts(ksessionsId, session.title);
   return session;
 }
 
-/** One GUID per operation, kept across retries; told apart by its id whatever becomes of the connection. */
-interface Operation {
-  readonly id: string;
-  readonly guid: HostGuid;
-  readonly key: HmacKey;
-  readonly lock: string;
-  handedOver: Receipt | undefined;
+/** The canvas sessions linked to KSESSIONS ids, by those. */
+export async function canvasesOf(reader: Reader, ksessionsIds: readonly number[]): Promise<Map<number, CanvasState>> {
+  const states = await findCanvasStates(reader, 'KSessionsId', ksessionsIds);
+  return new Map(states.flatMap((state) => (state.ksessionsId === null ? [] : [[state.ksessionsId, state]])));
 }
 
-/** Deadlocks are rare and short; more tries would hide a real one. */
-const RETRIES = 3;
+/** The locks of KSESSIONS ids. */
+export const locksOf = (ksessionsIds: readonly number[]) => ksessionsIds.map((id) => lockOf(null, id));
+
+/** The verb of provisioning. KSESSIONS is asked here, before anything is locked. */
+export async function provisioning(database: Database, ksessionsIds: readonly number[], terms: ProvisionTerms): Promise<Verb> {
+  const sources = await findSourceSessions(database.source, ksessionsIds);
+  return {
+    actor: terms.actor,
+    reason: terms.reason,
+    locks: locksOf(ksessionsIds),
+    async decide(reader, now) {
+      const canvases = await canvasesOf(reader, ksessionsIds);
+      const namesakes = await namesakesOf(reader, sources, canvases, now);
+      return decideEach(database, ksessionsIds, sources, canvases, ({ canvas, session }) => {
+        const others = namesakes.get(canvasTitleOf(session)) ?? [];
+        if (canvas === undefined && others.length > 0) {
+          throw faults.unlinkedNamesake(database.target.name, session.ksessionsId, session.title, others);
+        }
+        return planProvision(session, canvas, terms, now);
+      });
+    },
+  };
+}
+
+/**
+ * Rows from before KSessionsId have NULL there; one of the same title that is open may be the very session, and a second
+ * canvas row must not be made silently (I-20). Nor is it taken for it (I-21).
+ * @returns canvas ids by title, for the sessions that have no canvas session
+ */
+function namesakesOf(
+  reader: Reader,
+  sources: ReadonlyMap<number, SourceSession>,
+  canvases: ReadonlyMap<number, CanvasState>,
+  now: Date,
+): Promise<Map<string, number[]>> {
+  const unmade = [...sources.values()].filter(({ ksessionsId, transcripts }) => transcripts > 0 && !canvases.has(ksessionsId));
+  return findNamesakes(reader, unmade.map(canvasTitleOf), now);
+}
+
+export interface ProvisionRequest extends ProvisionTerms {
+  readonly ksessionsId: number;
+}
+
+/** The plan of one session from reads alone. @throws as `planProvision`, and SESSION_NOT_FOUND, NO_TRANSCRIPTS */
+export async function previewProvision(database: Database, request: ProvisionRequest): Promise<Plan> {
+  const [decision] = await previewChanges(database, await provisioning(database, [request.ksessionsId], request));
+  return insist(decision);
+}
 
 /**
  * Provisions or rotates one session.
- * @throws ToolkitError SESSION_NOT_FOUND, NO_TRANSCRIPTS, CONFLICT, LOCKED, USAGE, TIMEOUT (not handed over),
- *   OUTCOME_UNKNOWN, INTERNAL and the guard's. Whatever is thrown says what became of a GUID that was handed over.
+ * @throws ToolkitError SESSION_NOT_FOUND, NO_TRANSCRIPTS, CONFLICT, USAGE and as `applyChanges`
  */
 export async function provision(
   database: Database,
@@ -174,230 +184,14 @@ export async function provision(
   request: ProvisionRequest,
   delivery: Delivery,
 ): Promise<Outcome> {
-  const { ksessionsId } = request;
-  const session = await requireSourceSession(database, ksessionsId);
-  const operation: Operation = {
-    id: uuidV4(),
-    guid: HostGuid.make(),
-    key: keys.signing,
-    lock: `ksessions/${ksessionsId}`,
-    handedOver: undefined,
-  };
-  const attempt = () =>
-    withTransaction(database, permit, operation.lock, (writer) =>
-      applyOnce(writer, operation, session, request, delivery),
-    );
-  const receipt = await pRetry(attempt, {
-    retries: RETRIES,
-    minTimeout: 50,
-    randomize: true,
-    shouldRetry: ({ error }) => operation.handedOver === undefined && database.engine.mayRetry(error),
-  }).catch((error: unknown) => settle(database, permit, operation, delivery, ksessionsId, error));
-  return lookBack(database, receipt, operation).catch((error: unknown) => {
-    if (error instanceof ToolkitError && error.operationId !== undefined) throw error;
-    throw faults.lookBackFailed(ksessionsId, operation.id, inWords(explain(database, error)));
-  });
+  const verb = await provisioning(database, [request.ksessionsId], request);
+  const [result] = await applyChanges(database, permit, keys, verb, delivery);
+  return insist(result);
 }
 
-/** Everything inside the transaction. */
-async function applyOnce(
-  writer: Writer,
-  operation: Operation,
-  session: SourceSession,
-  request: ProvisionRequest,
-  delivery: Delivery,
-): Promise<Receipt> {
-  const canvas = await readCanvas(writer, session, writer.now);
-  const plan = planProvision(session, canvas, request, writer.now);
-  if (plan.action === 'keep' && plan.live !== undefined) return keptReceipt(writer, plan, plan.live);
-  if (plan.over !== undefined) await endOver(writer, operation, plan, plan.over, request);
-  const receipt =
-    plan.live === undefined
-      ? await writeNew(writer, operation, plan, request)
-      : await writeReplacement(writer, operation, plan, plan.live, request);
-  await delivery.handOver(receipt, operation.guid).catch((cause: unknown) => {
-    delivery.withdraw();
-    throw faults.notDelivered(request.ksessionsId, operation.id, cause);
-  });
-  operation.handedOver = receipt;
-  return receipt;
-}
-
-async function writeNew(
-  writer: Writer,
-  operation: Operation,
-  plan: ProvisionPlan,
-  request: ProvisionRequest,
-): Promise<Receipt> {
-  const credential = credentialOf(operation, plan.expiresAt);
-  const canvasSessionId =
-    plan.canvasSessionId ?? (await insertCanvasSession(writer, plan.session, credential.hash));
-  const hostSessionId = await insertHostSession(writer, canvasSessionId, credential, request.actor);
-  const facts = { ...eventFacts(operation, plan, request), hostSessionId, canvasSessionId, oldFingerprint: null };
-  const head = await appendEvent(writer, operation.key, { sequence: 0, hash: null }, {
-    ...facts,
-    action: 'provisioned',
-  });
-  await setChainHead(writer, hostSessionId, head);
-  if (plan.canvasSessionId !== null) await setHashCopy(writer, canvasSessionId, credential.hash);
-  return {
-    ...receiptOf(writer, operation, plan, request),
-    status: 'provisioned',
-    canvasSessionId,
-    hostSessionId,
-    createdBy: request.actor,
-    head,
-    replaced: undefined,
-  };
-}
-
-async function writeReplacement(
-  writer: Writer,
-  operation: Operation,
-  plan: ProvisionPlan,
-  live: HostSession,
-  request: ProvisionRequest,
-): Promise<Receipt> {
-  const canvasSessionId = requireId(plan.canvasSessionId);
-  const { hostSessionId } = live;
-  const credential = credentialOf(operation, request.expiresAt);
-  const facts = { ...eventFacts(operation, plan, request), hostSessionId, canvasSessionId };
-  const head = await appendEvent(writer, operation.key, live.head, {
-    ...facts,
-    action: 'rotated',
-    oldFingerprint: live.fingerprint,
-  });
-  await replaceCredential(writer, hostSessionId, credential, head);
-  await setHashCopy(writer, canvasSessionId, credential.hash);
-  return {
-    ...receiptOf(writer, operation, plan, request),
-    status: 'rotated',
-    canvasSessionId,
-    hostSessionId,
-    createdBy: live.createdBy,
-    head,
-    replaced: { fingerprint: live.fingerprint, since: live.updatedAt ?? live.createdAt },
-  };
-}
-
-async function endOver(
-  writer: Writer,
-  operation: Operation,
-  plan: ProvisionPlan,
-  over: HostSession,
-  request: ProvisionRequest,
-): Promise<void> {
-  const head: ChainHead = await appendEvent(writer, operation.key, over.head, {
-    ...eventFacts(operation, plan, request),
-    hostSessionId: over.hostSessionId,
-    canvasSessionId: requireId(plan.canvasSessionId),
-    action: whyOver(over, writer.now) === 'revived' ? 'consolidated' : 'expired',
-    oldFingerprint: over.fingerprint,
-    newFingerprint: null,
-    expiresAt: over.expiresAt,
-  });
-  await endHostSession(writer, over, request.actor, head);
-}
-
-function credentialOf({ guid, key }: Operation, expiresAt: Date | null | undefined) {
-  return { hash: guid.hash(key), hashKeyId: key.id, fingerprint: guid.fingerprint(key), expiresAt };
-}
-
-function eventFacts({ id, guid, key }: Operation, plan: ProvisionPlan, request: ProvisionRequest) {
-  return {
-    operationId: id,
-    ksessionsId: request.ksessionsId,
-    actor: request.actor,
-    reason: request.reason,
-    newFingerprint: guid.fingerprint(key),
-    expiresAt: plan.expiresAt,
-  };
-}
-
-function receiptOf(writer: Writer, { id, guid, key }: Operation, plan: ProvisionPlan, request: ProvisionRequest) {
-  return {
-    session: plan.session,
-    fingerprint: guid.fingerprint(key),
-    reason: request.reason,
-    expiresAt: plan.expiresAt,
-    operationId: id,
-    at: writer.now,
-  };
-}
-
-function keptReceipt(writer: Writer, plan: ProvisionPlan, live: HostSession): Receipt {
-  return {
-    status: 'kept',
-    session: plan.session,
-    canvasSessionId: requireId(plan.canvasSessionId),
-    hostSessionId: live.hostSessionId,
-    fingerprint: live.fingerprint,
-    createdBy: live.createdBy,
-    reason: null,
-    expiresAt: live.expiresAt,
-    operationId: null,
-    at: writer.now,
-    head: undefined,
-    replaced: undefined,
-  };
-}
-
-/** A live host session hangs on a canvas session, so a plan that has the one has the other. */
-function requireId(id: number | null): number {
-  if (id === null) throw new Error('A plan with a live host session has no canvas session.');
-  return id;
-}
-
-/**
- * After an error: says what became of the GUID. An unknown outcome of COMMIT is looked up by the operation's id,
- * under the operation's lock: whoever gets the lock knows that the lost transaction has ended.
- * @returns the receipt, where the transaction was committed after all
- */
-async function settle(
-  database: Database,
-  permit: Permit,
-  operation: Operation,
-  delivery: Delivery,
-  ksessionsId: number,
-  error: unknown,
-): Promise<Receipt> {
-  const receipt = operation.handedOver;
-  const cause = explain(database, error);
-  if (receipt === undefined) throw cause;
-  if (!(error instanceof CommitUnknown)) {
-    delivery.withdraw();
-    throw faults.notCommitted(ksessionsId, operation.id, inWords(cause));
-  }
-  const event = await withTransaction(database, permit, operation.lock, (writer) =>
-    findEvent(writer, operation.id),
-  ).catch((lookUpError: unknown) => {
-    throw faults.outcomeUnknown(ksessionsId, operation.id, lookUpError);
-  });
-  if (event === undefined) {
-    delivery.withdraw();
-    throw faults.notCommitted(ksessionsId, operation.id, inWords(explain(database, error.cause)));
-  }
-  return receipt;
-}
-
-function inWords(error: unknown): ToolkitError {
-  return error instanceof ToolkitError ? error : faults.internal(error);
-}
-
-/**
- * Reads back what was committed, over another statement. Another run may have rotated since: then the newest event
- * is not ours, and the outcome says so.
- */
-async function lookBack(database: Database, receipt: Receipt, operation: Operation): Promise<Outcome> {
-  const { head, hostSessionId, session } = receipt;
-  if (head === undefined) return { ...receipt, replacedActor: null, isSuperseded: false };
-  const state = await findWithHashCopy(database.canvas, hostSessionId);
-  const [ours, before] = await readNewestEvents(database.canvas, hostSessionId, head.sequence, 2);
-  const isSuperseded = state?.head.hash !== head.hash;
-  const isLive =
-    state?.isActive === true && state.hashCopy === state.hash && operation.guid.matches(operation.key, state.hash);
-  if (ours?.eventHash !== head.hash || !(isLive || isSuperseded)) {
-    throw faults.notReadBack(session.ksessionsId, operation.id);
-  }
-  return { ...receipt, replacedActor: before?.actor ?? receipt.createdBy, isSuperseded };
+/** Of one session, a refusal is the error. @throws ToolkitError */
+export function insist<T>(result: T | ToolkitError | undefined): T {
+  if (result === undefined) throw new RangeError('A set of one has one result.');
+  if (result instanceof ToolkitError) throw result;
+  return result;
 }

@@ -12,6 +12,7 @@ import { v4 as uuidV4 } from 'uuid';
 import type { ChainHead } from '../audit';
 import type { Reader, Writer } from '../engines/database';
 import { dateOf, dateOrNull, flagOf, idOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
+import { ID, insertSet, rowset, rowsetOfIds, updateSet, type Columns } from '../engines/rowset';
 import { faults } from '../errors';
 import type { SourceSession } from '../source';
 
@@ -44,9 +45,12 @@ export function whyOver({ expiresAt, revokedAt }: HostSession, now: Date): 'revi
   return expiresAt !== null && expiresAt <= now ? 'expired' : undefined;
 }
 
-/** The canvas side of one KSESSIONS id. */
+/** One canvas session and its credential. */
 export interface CanvasState {
   readonly canvasSessionId: number;
+  /** null where nobody has said which KSESSIONS session it is. */
+  readonly ksessionsId: number | null;
+  readonly title: string | null;
   readonly hashCopy: string;
   /** The active row, which may be over. */
   readonly live: HostSession | undefined;
@@ -61,36 +65,44 @@ export interface StoredCredential {
   readonly expiresAt: Date | null | undefined;
 }
 
-/** @returns the canvas session linked to a KSESSIONS id, and its live host session, or undefined */
-export async function findCanvasState(reader: Reader, ksessionsId: number): Promise<CanvasState | undefined> {
-  const [row] = await reader.ask<Row>(
-    `SELECT h.*, s."SessionId" AS "CanvasSessionId", s."HostGuid" AS "HostGuid" FROM canvas."Sessions" s
-     LEFT JOIN canvas."HostSessions" h ON h."SessionId" = s."SessionId" AND h."IsActive" = ?
-     WHERE s."KSessionsId" = ?`,
-    [true, ksessionsId],
+/**
+ * Canvas sessions, each with its active host session.
+ * @param by what the ids are: KSESSIONS ids or canvas session ids
+ */
+export async function findCanvasStates(
+  reader: Reader,
+  by: 'KSessionsId' | 'SessionId',
+  ids: readonly number[],
+): Promise<CanvasState[]> {
+  const rows = await reader.ask<Row>(
+    `SELECT h.*, s."SessionId" AS "CanvasSessionId", s."KSessionsId" AS "KSessionsId", s."Title" AS "Title", s."HostGuid" AS "HostGuid"
+     FROM ${rowset(reader.dialect, 'r', ID)} JOIN canvas."Sessions" s ON s."${by}" = r."id"
+     LEFT JOIN canvas."HostSessions" h ON h."SessionId" = s."SessionId" AND h."IsActive" = ?`,
+    [rowsetOfIds(ids), true],
   );
-  if (row === undefined) return undefined;
-  return {
+  return rows.map((row) => ({
     canvasSessionId: idOf(row, 'CanvasSessionId'),
+    ksessionsId: row['KSessionsId'] === null ? null : idOf(row, 'KSessionsId'),
+    title: textOrNull(row, 'Title'),
     hashCopy: textOf(row, 'HostGuid'),
     live: row['HostSessionId'] === null ? undefined : toHostSession(row),
-  };
+  }));
 }
 
+/** A host session, live or ended, and the hash copy of its canvas session. */
+export type HostSessionWithCopy = HostSession & { readonly hashCopy: string };
+
 /**
- * A host session, live or ended, and the hash copy of its canvas session in the same instant: one statement, so that
- * no other run can come between the two.
+ * Host sessions with the hash copies of their canvas sessions in the same instant: one statement, so that no other run
+ * can come between the two.
  */
-export async function findWithHashCopy(
-  reader: Reader,
-  hostSessionId: number,
-): Promise<(HostSession & { readonly hashCopy: string }) | undefined> {
-  const [row] = await reader.ask<Row>(
-    `SELECT h.*, s."HostGuid" AS "HostGuid" FROM canvas."HostSessions" h
-     JOIN canvas."Sessions" s ON s."SessionId" = h."SessionId" WHERE h."HostSessionId" = ?`,
-    [hostSessionId],
+export async function findWithHashCopies(reader: Reader, hostSessionIds: readonly number[]): Promise<HostSessionWithCopy[]> {
+  const rows = await reader.ask<Row>(
+    `SELECT h.*, s."HostGuid" AS "HostGuid" FROM ${rowset(reader.dialect, 'r', ID)}
+     JOIN canvas."HostSessions" h ON h."HostSessionId" = r."id" JOIN canvas."Sessions" s ON s."SessionId" = h."SessionId"`,
+    [rowsetOfIds(hostSessionIds)],
   );
-  return row === undefined ? undefined : { ...toHostSession(row), hashCopy: textOf(row, 'HostGuid') };
+  return rows.map((row) => ({ ...toHostSession(row), hashCopy: textOf(row, 'HostGuid') }));
 }
 
 /** The title of a session as its canvas row has it. */
@@ -98,9 +110,17 @@ export function canvasTitleOf({ title }: SourceSession): string {
   return cut(title, TITLE_LENGTH);
 }
 
-/** Makes the canvas session of a KSESSIONS id, with its hash copy. @returns the id the database gave it */
-export async function insertCanvasSession(writer: Writer, session: SourceSession, hash: string): Promise<number> {
-  return insertOne(writer, SESSIONS, 'SessionId', {
+const SESSION_COLUMNS = {
+  GroupId: 'uuid', KSessionsId: 'id', Title: 'text', Description: 'text', Status: 'text', HostGuid: 'text', CreatedAt: 'time',
+  ModifiedAt: 'time',
+} as const satisfies Columns;
+
+/** Makes the canvas sessions of KSESSIONS sessions, with their hash copies. @returns the ids the database gave, by KSESSIONS id */
+export async function insertCanvasSessions(
+  writer: Writer,
+  sessions: readonly { readonly session: SourceSession; readonly hash: string }[],
+): Promise<Map<number, number>> {
+  const rows = sessions.map(({ hash, session }) => ({
     GroupId: uuidV4(),
     KSessionsId: session.ksessionsId,
     Title: canvasTitleOf(session),
@@ -109,99 +129,150 @@ export async function insertCanvasSession(writer: Writer, session: SourceSession
     HostGuid: hash,
     CreatedAt: writer.now,
     ModifiedAt: writer.now,
-  });
-}
-
-/** Makes the host session that carries a credential. @returns the id the database gave it */
-export async function insertHostSession(
-  writer: Writer,
-  canvasSessionId: number,
-  credential: StoredCredential,
-  createdBy: string,
-): Promise<number> {
-  return insertOne(writer, HOST_SESSIONS, 'HostSessionId', {
-    SessionId: canvasSessionId,
-    ...credentialColumns(credential),
-    CreatedAt: writer.now,
-    CreatedBy: createdBy,
-    IsActive: true,
-  });
-}
-
-/** Puts a new credential into a live row. CreatedAt and CreatedBy stay; who and why stand in the event. */
-export async function replaceCredential(
-  writer: Writer,
-  hostSessionId: number,
-  credential: StoredCredential,
-  head: ChainHead,
-): Promise<void> {
-  await updateOne(writer, HOST_SESSIONS, { HostSessionId: hostSessionId, IsActive: true }, {
-    ...credentialColumns(credential),
-    ...headColumns(head),
-    UpdatedAt: writer.now,
-    // The last use was that of the credential that ends here.
-    LastUsedAt: null,
-  });
-}
-
-/** Ends a live row; it is never revived. One that was revoked once before keeps who did it and when. */
-export async function endHostSession(
-  writer: Writer,
-  { hostSessionId, revokedAt }: Pick<HostSession, 'hostSessionId' | 'revokedAt'>,
-  endedBy: string,
-  head: ChainHead,
-): Promise<void> {
-  await updateOne(writer, HOST_SESSIONS, { HostSessionId: hostSessionId, IsActive: true }, {
-    ...headColumns(head),
-    IsActive: false,
-    ...(revokedAt === null ? { RevokedAt: writer.now, RevokedBy: endedBy } : {}),
-    UpdatedAt: writer.now,
-  });
-}
-
-/** Stores the head of a new chain. */
-export async function setChainHead(writer: Writer, hostSessionId: number, head: ChainHead): Promise<void> {
-  await updateOne(writer, HOST_SESSIONS, { HostSessionId: hostSessionId }, headColumns(head));
-}
-
-/** Sets the hash copy the application's login reads; '' when no credential is live. */
-export async function setHashCopy(writer: Writer, canvasSessionId: number, hash: string): Promise<void> {
-  await updateOne(writer, SESSIONS, { SessionId: canvasSessionId }, { HostGuid: hash, ModifiedAt: writer.now });
-}
-
-/** Says which KSESSIONS session a canvas session is; null: none. */
-export async function setLink(writer: Writer, canvasSessionId: number, ksessionsId: number | null): Promise<void> {
-  await updateOne(writer, SESSIONS, { SessionId: canvasSessionId }, { KSessionsId: ksessionsId, ModifiedAt: writer.now });
+  }));
+  const made = await insertSet(writer, SESSIONS, SESSION_COLUMNS, rows, ['SessionId', 'KSessionsId']);
+  return new Map(made.map((row) => [idOf(row, 'KSessionsId'), madeId(writer, SESSIONS, row, 'SessionId')]));
 }
 
 /**
- * @returns the id the database gave the row
+ * The id the database gave a row.
  * @throws ToolkitError DATA_NOT_READY where its identity was set to numbers that nobody can type
  */
-async function insertOne(writer: Writer, table: string, idColumn: string, values: object): Promise<number> {
-  const rows: unknown = await writer.table(table).insert(values, [idColumn]);
-  const id = idOf((rows as Row[])[0], idColumn);
+function madeId(writer: Writer, table: string, row: Row, idColumn: string): number {
+  const id = idOf(row, idColumn);
   if (id < 1) throw faults.idBelowOne(table, id, writer.permit.target.name);
   return id;
 }
 
-/** One row or an error: an update that misses its row must not pass for done (I-22). */
-async function updateOne(writer: Writer, table: string, key: object, values: object): Promise<void> {
-  const count = await writer.table(table).where(key).update<number>(values);
-  if (count !== 1) throw new Error(`An update of canvas.${table} met ${count} rows instead of one.`);
+/** A host session to make, for a canvas session. */
+export interface NewHostSession {
+  readonly canvasSessionId: number;
+  readonly credential: StoredCredential;
 }
 
-function credentialColumns(credential: StoredCredential) {
-  return {
+const HOST_COLUMNS = {
+  SessionId: 'id', HostGuidHash: 'text', HashKeyId: 'text', GuidFingerprint: 'text', ExpiresAt: 'time', CreatedAt: 'time',
+  CreatedBy: 'text', IsActive: 'flag',
+} as const satisfies Columns;
+
+/** Makes the host sessions that carry credentials. @returns the ids the database gave, by canvas session id */
+export async function insertHostSessions(
+  writer: Writer,
+  hostSessions: readonly NewHostSession[],
+  createdBy: string,
+): Promise<Map<number, number>> {
+  const rows = hostSessions.map(({ canvasSessionId, credential }) => ({
+    SessionId: canvasSessionId,
     HostGuidHash: credential.hash,
     HashKeyId: credential.hashKeyId,
     GuidFingerprint: credential.fingerprint,
-    ExpiresAt: credential.expiresAt,
-  };
+    ExpiresAt: credential.expiresAt ?? null,
+    CreatedAt: writer.now,
+    CreatedBy: createdBy,
+    IsActive: true,
+  }));
+  const made = await insertSet(writer, HOST_SESSIONS, HOST_COLUMNS, rows, ['HostSessionId', 'SessionId']);
+  return new Map(made.map((row) => [idOf(row, 'SessionId'), madeId(writer, HOST_SESSIONS, row, 'HostSessionId')]));
 }
 
-function headColumns(head: ChainHead) {
-  return { LastSequence: head.sequence, LastEventHash: head.hash };
+/** Only a live row is changed: an ended one is never revived. */
+const ONLY_ACTIVE = { sql: `"${HOST_SESSIONS}"."IsActive" = ?`, bindings: [true] };
+
+const HEAD_COLUMNS = { HostSessionId: 'id', LastSequence: 'integer', LastEventHash: 'text' } as const satisfies Columns;
+
+function headRow(hostSessionId: number, head: ChainHead) {
+  return { HostSessionId: hostSessionId, LastSequence: head.sequence, LastEventHash: head.hash };
+}
+
+/** A credential that takes the place of a live one, and the event that says so. */
+export interface Replacement {
+  readonly hostSessionId: number;
+  readonly credential: StoredCredential;
+  readonly head: ChainHead;
+}
+
+/** Puts new credentials into live rows. CreatedAt and CreatedBy stay; who and why stand in the events. */
+export async function replaceCredentials(writer: Writer, replacements: readonly Replacement[]): Promise<void> {
+  await updateSet(
+    writer,
+    {
+      table: HOST_SESSIONS,
+      key: 'HostSessionId',
+      columns: {
+        ...HEAD_COLUMNS, HostGuidHash: 'text', HashKeyId: 'text', GuidFingerprint: 'text', ExpiresAt: 'time', IsDated: 'flag',
+        UpdatedAt: 'time', LastUsedAt: 'time',
+      },
+      values: {
+        ExpiresAt: `CASE WHEN r."IsDated" = ${writer.dialect === 'mssql' ? '1' : 'true'} THEN r."ExpiresAt" ELSE "${HOST_SESSIONS}"."ExpiresAt" END`,
+        IsDated: null,
+      },
+      onlyWhere: ONLY_ACTIVE,
+    },
+    replacements.map(({ credential, head, hostSessionId }) => ({
+      ...headRow(hostSessionId, head),
+      HostGuidHash: credential.hash,
+      HashKeyId: credential.hashKeyId,
+      GuidFingerprint: credential.fingerprint,
+      ExpiresAt: credential.expiresAt ?? null,
+      IsDated: credential.expiresAt !== undefined,
+      UpdatedAt: writer.now,
+      // The last use was that of the credential that ends here.
+      LastUsedAt: null,
+    })),
+  );
+}
+
+/** A live row that ends, and the event that says so. */
+export interface Ending {
+  readonly hostSession: Pick<HostSession, 'hostSessionId' | 'revokedAt'>;
+  readonly head: ChainHead;
+}
+
+/** Ends live rows; they are never revived. One that was revoked once before keeps who did it and when. */
+export async function endHostSessions(writer: Writer, endings: readonly Ending[], endedBy: string): Promise<void> {
+  const ended = (column: string) => `COALESCE("${HOST_SESSIONS}"."${column}", r."${column}")`;
+  await updateSet(
+    writer,
+    {
+      table: HOST_SESSIONS,
+      key: 'HostSessionId',
+      columns: { ...HEAD_COLUMNS, IsActive: 'flag', RevokedAt: 'time', RevokedBy: 'text', UpdatedAt: 'time' },
+      values: { RevokedAt: ended('RevokedAt'), RevokedBy: ended('RevokedBy') },
+      onlyWhere: ONLY_ACTIVE,
+    },
+    endings.map(({ head, hostSession }) => ({
+      ...headRow(hostSession.hostSessionId, head),
+      IsActive: false,
+      RevokedAt: writer.now,
+      // Whoever revoked it before may not have left a name.
+      RevokedBy: hostSession.revokedAt === null ? endedBy : null,
+      UpdatedAt: writer.now,
+    })),
+  );
+}
+
+/** Stores the heads of chains, by host session id. */
+export async function setChainHeads(writer: Writer, heads: ReadonlyMap<number, ChainHead>): Promise<void> {
+  const rows = [...heads].map(([hostSessionId, head]) => headRow(hostSessionId, head));
+  await updateSet(writer, { table: HOST_SESSIONS, key: 'HostSessionId', columns: HEAD_COLUMNS }, rows);
+}
+
+/** Sets the hash copies the application's login reads, by canvas session id; '' where no credential is live. */
+export async function setHashCopies(writer: Writer, hashes: ReadonlyMap<number, string>): Promise<void> {
+  await updateSet(
+    writer,
+    { table: SESSIONS, key: 'SessionId', columns: { SessionId: 'id', HostGuid: 'text', ModifiedAt: 'time' } },
+    [...hashes].map(([canvasSessionId, hash]) => ({ SessionId: canvasSessionId, HostGuid: hash, ModifiedAt: writer.now })),
+  );
+}
+
+/** Says which KSESSIONS session a canvas session is; null: none. */
+export async function setLink(writer: Writer, canvasSessionId: number, ksessionsId: number | null): Promise<void> {
+  await updateSet(
+    writer,
+    { table: SESSIONS, key: 'SessionId', columns: { SessionId: 'id', KSessionsId: 'id', ModifiedAt: 'time' } },
+    [{ SessionId: canvasSessionId, KSessionsId: ksessionsId, ModifiedAt: writer.now }],
+  );
 }
 
 export function toHostSession(row: Row): HostSession {

@@ -5,6 +5,7 @@
 import type { Reader } from '../engines/database';
 import type { Dialect } from '../engines/engine';
 import { idOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
+import { rowset, rowsetOf } from '../engines/rowset';
 import { faults } from '../errors';
 import { MAX_KSESSIONS_ID } from '../source';
 import { toHostSession, type HostSession } from './store';
@@ -207,19 +208,27 @@ async function* findOpenWithoutLink(reader: Reader, now: Date): AsyncGenerator<F
 }
 
 /**
- * The canvas ids of unlinked sessions of this title that open, or that the application's login would open: it looks at
- * the hash copy and at nothing else. Case and blanks at the ends do not make another title.
+ * The canvas ids of unlinked sessions that have one of the titles and open, or that the application's login would open:
+ * it looks at the hash copy and at nothing else. Case and blanks at the ends do not make another title.
+ * @returns canvas ids by title as it was given; only titles that have some
  */
-export async function findNamesakes(reader: Reader, title: string, now: Date): Promise<number[]> {
+export async function findNamesakes(reader: Reader, titles: readonly string[], now: Date): Promise<Map<string, number[]>> {
+  if (titles.length === 0) return new Map();
   const sql = `
-    SELECT s."SessionId" AS "id" FROM canvas."Sessions" s
-    WHERE s."SessionId" > ? AND s."KSessionsId" IS NULL AND (s."HostGuid" <> '' OR EXISTS (
+    SELECT s."SessionId" AS "id", r."title" AS "title" FROM canvas."Sessions" s
+    JOIN ${rowset(reader.dialect, 'r', { title: 'text', trimmed: 'text' })} ON LOWER(LTRIM(RTRIM(s."Title"))) = LOWER(r."trimmed")
+    WHERE s."KSessionsId" IS NULL AND (s."HostGuid" <> '' OR EXISTS (
       SELECT 1 FROM canvas."HostSessions" l WHERE l."SessionId" = s."SessionId" AND ${isActive('l')}
         AND l."RevokedAt" IS NULL AND (l."ExpiresAt" IS NULL OR l."ExpiresAt" > ?)))
-      AND LOWER(LTRIM(RTRIM(s."Title"))) = LOWER(?)
       AND NOT EXISTS (${declaredAlone('s."SessionId"')})
-    ORDER BY s."SessionId" ${NEXT_BATCH}`;
-  return (await reader.ask<Row>(sql, [BEFORE_ALL, true, now, title.trim()])).map((row) => idOf(row, 'id'));
+    ORDER BY s."SessionId"`;
+  const distinct = [...new Set(titles)].map((title) => ({ title, trimmed: title.trim() }));
+  const namesakes = new Map<string, number[]>();
+  for (const row of await reader.ask<Row>(sql, [rowsetOf(distinct), true, now])) {
+    const title = textOf(row, 'title');
+    namesakes.set(title, [...(namesakes.get(title) ?? []), idOf(row, 'id')]);
+  }
+  return namesakes;
 }
 
 /** The canvas ids linked to a KSESSIONS id. */

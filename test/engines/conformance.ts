@@ -88,16 +88,17 @@ export function exercise(lane: Lane): void {
 
   test.serial(name('where a credential is live: keep changes nothing, fail is a conflict, so is another than confirmed'), async (t) => {
     await withCleared(t, async (open) => {
-      const { outcome } = await provisionHere(open, { ksessionsId: 15 });
+      await provisionHere(open, { ksessionsId: 15 });
       const before = await rowsOf(open.database);
       const kept = await provisionHere(open, { ksessionsId: 15, ifExists: 'keep' });
       t.deepEqual([kept.outcome.status, kept.guid, kept.outcome.operationId], ['kept', '', null]);
-      for (const request of [{ ifExists: 'fail' as const }, { confirmed: '0123456789abcdef' }]) {
+      for (const request of [{ ifExists: 'fail' as const }, { confirmed: new Map([[15, 'another hash']]) }]) {
         const error = await t.throwsAsync(provisionHere(open, { ksessionsId: 15, ...request }));
         t.is((error as ToolkitError).code, 'CONFLICT');
       }
       t.deepEqual(await rowsOf(open.database), before);
-      await provisionHere(open, { ksessionsId: 15, confirmed: outcome.fingerprint });
+      const hash = (await hostSessions(open, 15))[0]?.hash ?? '';
+      await provisionHere(open, { ksessionsId: 15, confirmed: new Map([[15, hash]]) });
       t.is((await hostSessions(open, 15))[0]?.actions.length, 2);
     });
   });

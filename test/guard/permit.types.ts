@@ -6,11 +6,12 @@ import type { Knex } from 'knex';
 import { knexConfigFor, withEnrolment, withTransaction, Writer } from '../../lib/engines/database';
 import type { Database, Enroller, OpenRequest, Reader, Select } from '../../lib/engines/database';
 import type { Admission, EnrolmentPermit, Permit } from '../../lib/guard/guard';
-import { insertHostSession, setHashCopy, type StoredCredential } from '../../lib/hosts/store';
+import { insertHostSessions, setHashCopies, type NewHostSession } from '../../lib/hosts/store';
 import { migrateLatest } from '../../lib/migrations/run';
 
 declare const admission: Admission;
-declare const credential: StoredCredential;
+declare const hostSessions: readonly NewHostSession[];
+declare const hashes: ReadonlyMap<number, string>;
 declare const database: Database;
 declare const enroller: Enroller;
 declare const enrolment: EnrolmentPermit;
@@ -60,13 +61,13 @@ export async function writers(): Promise<unknown[]> {
 /** What stores credentials takes a Writer. */
 export async function stores(): Promise<void> {
   // @ts-expect-error -- what may read may not write
-  await setHashCopy(reader, 1, '');
+  await setHashCopies(reader, hashes);
   // @ts-expect-error -- what enrols writes the mark only
-  await insertHostSession(enroller, 1, credential, 'nobody');
+  await insertHostSessions(enroller, hostSessions, 'nobody');
   // @ts-expect-error -- a Permit alone is no Writer
-  await setHashCopy(permit, 1, '');
+  await setHashCopies(permit, hashes);
   // @ts-expect-error -- nor is a transaction that the guard did not permit
-  await setHashCopy(trx, 1, '');
+  await setHashCopies(trx, hashes);
 }
 
 type Members<T> = Record<keyof T, true>;

@@ -3,8 +3,9 @@ import { checkChain, readEvents, type ChainState } from '../../lib/audit';
 import type { Access } from '../../lib/access';
 import type { Database } from '../../lib/engines/database';
 import { HostGuid } from '../../lib/hosts/credential';
-import { provision, type Outcome, type ProvisionRequest } from '../../lib/hosts/provision';
-import { findWithHashCopy } from '../../lib/hosts/store';
+import type { Outcome } from '../../lib/hosts/change';
+import { provision, type ProvisionRequest } from '../../lib/hosts/provision';
+import { findWithHashCopies } from '../../lib/hosts/store';
 import { PHRASES } from './phrases';
 
 const TABLES = [
@@ -46,7 +47,7 @@ export async function hostSessions({ database, keys }: Access, ksessionsId: numb
   );
   const rows: HostRow[] = [];
   for (const { id } of ids) {
-    const row = await findWithHashCopy(database.canvas, Number(id));
+    const [row] = await findWithHashCopies(database.canvas, [Number(id)]);
     const events = await readEvents(database.canvas, Number(id));
     if (row === undefined) continue;
     rows.push({ ...row, chain: checkChain(events, row.head, keys), actions: events.map(({ action }) => action) });
@@ -77,7 +78,10 @@ export async function provisionHere(
     permit,
     keys,
     { actor: 'suite', reason: null, expiresAt: undefined, ifExists: 'rotate', ...request },
-    { handOver: (_receipt, guid) => Promise.resolve(void guids.push(guid.reveal())), withdraw: () => undefined },
+    {
+      handOver: (issued) => Promise.resolve(void guids.push(...issued.map(({ guid }) => guid.reveal()))),
+      withdraw: () => undefined,
+    },
   );
   return { outcome, guid: guids.join() };
 }

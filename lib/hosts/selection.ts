@@ -1,0 +1,112 @@
+/** Which sessions a command is about, when it was not given their ids: found by sets, in pages, so that memory stays flat. */
+import type { Reader } from '../engines/database';
+import { numberOf, type Row } from '../engines/rows';
+
+/** Ids of one kind, to be changed together or in part. */
+export interface Page {
+  readonly by: 'KSessionsId' | 'SessionId';
+  readonly ids: readonly number[];
+}
+
+/** Which active credentials; all that is given must hold. */
+export interface LiveFilter {
+  /** In use since then or longer. */
+  readonly olderThan?: Date | undefined;
+  /** Live until then at most, by the database's clock `now`. */
+  readonly expiringBy?: Date | undefined;
+  /** Not made under this key. */
+  readonly otherKeyThan?: string | undefined;
+  /** true: only those past their date; false: only those that are not, and were not revoked before. */
+  readonly isOver?: boolean | undefined;
+  readonly now: Date;
+}
+
+const PAGE = 2000;
+
+type Binding = string | number | boolean | Date;
+
+interface Condition {
+  readonly sql: string;
+  readonly bindings: readonly Binding[];
+}
+
+function conditionOf({ expiringBy, isOver, now, olderThan, otherKeyThan }: LiveFilter): Condition {
+  const parts: Condition[] = [{ sql: 'h."IsActive" = ?', bindings: [true] }];
+  if (olderThan !== undefined) parts.push({ sql: 'COALESCE(h."UpdatedAt", h."CreatedAt") <= ?', bindings: [olderThan] });
+  if (expiringBy !== undefined) parts.push({ sql: 'h."ExpiresAt" > ? AND h."ExpiresAt" <= ?', bindings: [now, expiringBy] });
+  if (otherKeyThan !== undefined) parts.push({ sql: '(h."HashKeyId" IS NULL OR h."HashKeyId" <> ?)', bindings: [otherKeyThan] });
+  if (isOver === true) parts.push({ sql: 'h."ExpiresAt" <= ?', bindings: [now] });
+  if (isOver === false) parts.push({ sql: 'h."RevokedAt" IS NULL AND (h."ExpiresAt" IS NULL OR h."ExpiresAt" > ?)', bindings: [now] });
+  return { sql: parts.map(({ sql }) => sql).join(' AND '), bindings: parts.flatMap(({ bindings }) => bindings) };
+}
+
+const LIVE = 'canvas."Sessions" s JOIN canvas."HostSessions" h ON h."SessionId" = s."SessionId"';
+
+/** @returns how many credentials of the filter belong to KSESSIONS sessions, and how many to canvas sessions without a link */
+export async function countLive(reader: Reader, filter: LiveFilter): Promise<{ linked: number; unlinked: number }> {
+  const { bindings, sql } = conditionOf(filter);
+  const [row] = await reader.ask<Row>(
+    `SELECT COUNT(s."KSessionsId") AS "linked", COUNT(*) AS "all" FROM ${LIVE} WHERE ${sql}`,
+    [...bindings],
+  );
+  const linked = numberOf(row, 'linked', 0);
+  return { linked, unlinked: numberOf(row, 'all', 0) - linked };
+}
+
+/** The KSESSIONS ids of credentials of the filter, ascending. */
+export function pagesOfLive(reader: Reader, filter: LiveFilter): AsyncGenerator<Page> {
+  return inPages(reader, 'KSessionsId', LIVE, 's."KSessionsId"', conditionOf(filter));
+}
+
+/** The canvas ids of credentials of the filter whose canvas session has no link, ascending. */
+export function pagesOfUnlinked(reader: Reader, filter: LiveFilter): AsyncGenerator<Page> {
+  const { bindings, sql } = conditionOf(filter);
+  return inPages(reader, 'SessionId', LIVE, 's."SessionId"', { sql: `s."KSessionsId" IS NULL AND ${sql}`, bindings });
+}
+
+/** Sessions of KSESSIONS that have a transcript: what can be provisioned. */
+const PROVISIONABLE: Condition = {
+  sql: 's."SessionID" IN (SELECT t."SessionID" FROM dbo."SessionTranscripts" t)',
+  bindings: [],
+};
+
+/** @returns how many sessions of KSESSIONS can be provisioned, and how many lack a transcript */
+export async function countProvisionable(source: Reader): Promise<{ sessions: number; withoutTranscripts: number }> {
+  const [all] = await source.ask<Row>('SELECT COUNT(*) AS "n" FROM dbo."Sessions"');
+  const [row] = await source.ask<Row>(`SELECT COUNT(*) AS "n" FROM dbo."Sessions" s WHERE ${PROVISIONABLE.sql}`);
+  const sessions = numberOf(row, 'n', 0);
+  return { sessions, withoutTranscripts: numberOf(all, 'n', 0) - sessions };
+}
+
+/** The ids of the sessions that can be provisioned, ascending. */
+export function pagesOfProvisionable(source: Reader): AsyncGenerator<Page> {
+  return inPages(source, 'KSessionsId', 'dbo."Sessions" s', 's."SessionID"', PROVISIONABLE);
+}
+
+/**
+ * By keyset: a row that is changed while the pages are read is neither missed nor met twice. KSESSIONS ids begin at 1;
+ * a hand-made canvas session may have any id.
+ */
+async function* inPages(
+  reader: Reader,
+  by: Page['by'],
+  from: string,
+  id: string,
+  { bindings, sql }: Condition,
+): AsyncGenerator<Page> {
+  for (let last = by === 'KSessionsId' ? 0 : Number.MIN_SAFE_INTEGER; ; ) {
+    const rows = await reader.ask<Row>(
+      `SELECT ${id} AS "id" FROM ${from} WHERE ${id} > ? AND ${sql} ORDER BY ${id} OFFSET 0 ROWS FETCH NEXT ${PAGE} ROWS ONLY`,
+      [last, ...bindings],
+    );
+    const ids = rows.map((row) => numberOf(row, 'id', 0));
+    if (ids.length > 0) yield { by, ids };
+    if (rows.length < PAGE) return;
+    last = ids.at(-1) ?? last;
+  }
+}
+
+/** Pages of ids that were given. */
+export function* pagesOfIds(ksessionsIds: readonly number[]): Generator<Page> {
+  if (ksessionsIds.length > 0) yield { by: 'KSessionsId', ids: ksessionsIds };
+}
