@@ -26,7 +26,9 @@ const TYPES: Record<Dialect, Record<Kind, string>> = {
 /** Where one stands, its parameter is `rowsetOf` its rows. @returns SQL to follow FROM or JOIN */
 export function rowset(dialect: Dialect, alias: string, columns: Columns): string {
   const types = TYPES[dialect];
-  const declared = Object.entries(columns).map(([name, kind]) => `"${name}" ${types[kind]}`).join(', ');
+  // With its path: left out, it is the name of the column as a server spells it.
+  const path = (name: string) => (dialect === 'mssql' ? ` '$.${name}'` : '');
+  const declared = Object.entries(columns).map(([name, kind]) => `"${name}" ${types[kind]}${path(name)}`).join(', ');
   return dialect === 'mssql'
     ? `OPENJSON(?) WITH (${declared}) AS ${alias}`
     : `json_to_recordset(CAST(? AS json)) AS ${alias} (${declared})`;
@@ -78,7 +80,7 @@ export interface UpdateOf<C extends Columns> {
   /** SQL of the right-hand side, where that is not the rowset's own column; null for a column that only decides. */
   readonly values?: Readonly<Record<string, string | null>>;
   /** A condition on the table's row, with `?` for its bindings. */
-  readonly onlyWhere?: { readonly sql: string; readonly bindings: readonly (string | number | boolean)[] };
+  readonly onlyWhere?: { readonly condition: string; readonly bindings: readonly (string | number | boolean)[] };
 }
 
 /**
@@ -97,7 +99,7 @@ export async function updateSet<C extends Columns>(
     .map((name) => `"${name}" = ${right(name)}`)
     .join(', ');
   const { output, suffix } = bringBack(writer.dialect, [key], `"${table}".`);
-  const condition = onlyWhere === undefined ? '' : ` AND ${onlyWhere.sql}`;
+  const condition = onlyWhere === undefined ? '' : ` AND ${onlyWhere.condition}`;
   const updated = await writer.write<Row>(
     `UPDATE canvas."${table}" SET ${set}${output} FROM ${rowset(writer.dialect, 'r', columns)}
      WHERE "${table}"."${key}" = r."${key}"${condition}${suffix}`,

@@ -26,27 +26,27 @@ const PAGE = 2000;
 type Binding = string | number | boolean | Date;
 
 interface Condition {
-  readonly sql: string;
+  readonly where: string;
   readonly bindings: readonly Binding[];
 }
 
 function conditionOf({ expiringBy, isOver, now, olderThan, otherKeyThan }: LiveFilter): Condition {
-  const parts: Condition[] = [{ sql: 'h."IsActive" = ?', bindings: [true] }];
-  if (olderThan !== undefined) parts.push({ sql: 'COALESCE(h."UpdatedAt", h."CreatedAt") <= ?', bindings: [olderThan] });
-  if (expiringBy !== undefined) parts.push({ sql: 'h."ExpiresAt" > ? AND h."ExpiresAt" <= ?', bindings: [now, expiringBy] });
-  if (otherKeyThan !== undefined) parts.push({ sql: '(h."HashKeyId" IS NULL OR h."HashKeyId" <> ?)', bindings: [otherKeyThan] });
-  if (isOver === true) parts.push({ sql: 'h."ExpiresAt" <= ?', bindings: [now] });
-  if (isOver === false) parts.push({ sql: 'h."RevokedAt" IS NULL AND (h."ExpiresAt" IS NULL OR h."ExpiresAt" > ?)', bindings: [now] });
-  return { sql: parts.map(({ sql }) => sql).join(' AND '), bindings: parts.flatMap(({ bindings }) => bindings) };
+  const parts: Condition[] = [{ where: 'h."IsActive" = ?', bindings: [true] }];
+  if (olderThan !== undefined) parts.push({ where: 'COALESCE(h."UpdatedAt", h."CreatedAt") <= ?', bindings: [olderThan] });
+  if (expiringBy !== undefined) parts.push({ where: 'h."ExpiresAt" > ? AND h."ExpiresAt" <= ?', bindings: [now, expiringBy] });
+  if (otherKeyThan !== undefined) parts.push({ where: '(h."HashKeyId" IS NULL OR h."HashKeyId" <> ?)', bindings: [otherKeyThan] });
+  if (isOver === true) parts.push({ where: 'h."ExpiresAt" <= ?', bindings: [now] });
+  if (isOver === false) parts.push({ where: 'h."RevokedAt" IS NULL AND (h."ExpiresAt" IS NULL OR h."ExpiresAt" > ?)', bindings: [now] });
+  return { where: parts.map(({ where }) => where).join(' AND '), bindings: parts.flatMap(({ bindings }) => bindings) };
 }
 
 const LIVE = 'canvas."Sessions" s JOIN canvas."HostSessions" h ON h."SessionId" = s."SessionId"';
 
 /** @returns how many credentials of the filter belong to KSESSIONS sessions, and how many to canvas sessions without a link */
 export async function countLive(reader: Reader, filter: LiveFilter): Promise<{ linked: number; unlinked: number }> {
-  const { bindings, sql } = conditionOf(filter);
+  const { bindings, where } = conditionOf(filter);
   const [row] = await reader.ask<Row>(
-    `SELECT COUNT(s."KSessionsId") AS "linked", COUNT(*) AS "all" FROM ${LIVE} WHERE ${sql}`,
+    `SELECT COUNT(s."KSessionsId") AS "linked", COUNT(*) AS "all" FROM ${LIVE} WHERE ${where}`,
     [...bindings],
   );
   const linked = numberOf(row, 'linked', 0);
@@ -60,20 +60,20 @@ export function pagesOfLive(reader: Reader, filter: LiveFilter): AsyncGenerator<
 
 /** The canvas ids of credentials of the filter whose canvas session has no link, ascending. */
 export function pagesOfUnlinked(reader: Reader, filter: LiveFilter): AsyncGenerator<Page> {
-  const { bindings, sql } = conditionOf(filter);
-  return inPages(reader, 'SessionId', LIVE, 's."SessionId"', { sql: `s."KSessionsId" IS NULL AND ${sql}`, bindings });
+  const { bindings, where } = conditionOf(filter);
+  return inPages(reader, 'SessionId', LIVE, 's."SessionId"', { where: `s."KSessionsId" IS NULL AND ${where}`, bindings });
 }
 
 /** Sessions of KSESSIONS that have a transcript: what can be provisioned. */
 const PROVISIONABLE: Condition = {
-  sql: 's."SessionID" IN (SELECT t."SessionID" FROM dbo."SessionTranscripts" t)',
+  where: 's."SessionID" IN (SELECT t."SessionID" FROM dbo."SessionTranscripts" t)',
   bindings: [],
 };
 
 /** @returns how many sessions of KSESSIONS can be provisioned, and how many lack a transcript */
 export async function countProvisionable(source: Reader): Promise<{ sessions: number; withoutTranscripts: number }> {
   const [all] = await source.ask<Row>('SELECT COUNT(*) AS "n" FROM dbo."Sessions"');
-  const [row] = await source.ask<Row>(`SELECT COUNT(*) AS "n" FROM dbo."Sessions" s WHERE ${PROVISIONABLE.sql}`);
+  const [row] = await source.ask<Row>(`SELECT COUNT(*) AS "n" FROM dbo."Sessions" s WHERE ${PROVISIONABLE.where}`);
   const sessions = numberOf(row, 'n', 0);
   return { sessions, withoutTranscripts: numberOf(all, 'n', 0) - sessions };
 }
@@ -92,11 +92,11 @@ async function* inPages(
   by: Page['by'],
   from: string,
   id: string,
-  { bindings, sql }: Condition,
+  { bindings, where }: Condition,
 ): AsyncGenerator<Page> {
   for (let last = by === 'KSessionsId' ? 0 : Number.MIN_SAFE_INTEGER; ; ) {
     const rows = await reader.ask<Row>(
-      `SELECT ${id} AS "id" FROM ${from} WHERE ${id} > ? AND ${sql} ORDER BY ${id} OFFSET 0 ROWS FETCH NEXT ${PAGE} ROWS ONLY`,
+      `SELECT ${id} AS "id" FROM ${from} WHERE ${id} > ? AND ${where} ORDER BY ${id} OFFSET 0 ROWS FETCH NEXT ${PAGE} ROWS ONLY`,
       [last, ...bindings],
     );
     const ids = rows.map((row) => numberOf(row, 'id', 0));

@@ -176,7 +176,7 @@ export async function insertHostSessions(
 }
 
 /** Only a live row is changed: an ended one is never revived. */
-const ONLY_ACTIVE = { sql: `"${HOST_SESSIONS}"."IsActive" = ?`, bindings: [true] };
+const ONLY_ACTIVE = { condition: `"${HOST_SESSIONS}"."IsActive" = ?`, bindings: [true] };
 
 const HEAD_COLUMNS = { HostSessionId: 'id', LastSequence: 'integer', LastEventHash: 'text' } as const satisfies Columns;
 
