@@ -8,8 +8,8 @@ import { IS_BABELFISH, SCHEMA } from './sql';
 
 /** The SELECTs of one dialect. Their columns carry the same names in each. */
 export interface CatalogueQueries {
-  /** name: of tables and columns as they were given, where the catalogue may keep them otherwise. */
-  readonly spellings?: string;
+  /** table, column: as they were given, where the catalogue may keep them otherwise. */
+  readonly given?: string;
   /** table, column, type, bytes, scale, collation, nullable, identity, computed, default */
   readonly columns: string;
   /** table, index, column, primary, unique, usable, filter */
@@ -122,17 +122,17 @@ const TABLES = `(SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE
 
 /** Catalogue views: https://learn.microsoft.com/sql/relational-databases/system-catalog-views */
 const MSSQL: CatalogueQueries = {
-  spellings: `
-    SELECT TABLE_NAME AS "name" FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = N'${SCHEMA}'
-    UNION SELECT COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = N'${SCHEMA}'`,
+  given: `
+    SELECT TABLE_NAME AS "table", COLUMN_NAME AS "column" FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = N'${SCHEMA}'`,
   columns: `
     SELECT t.name AS "table", c.name AS "column", y.name AS "type", c.max_length AS "bytes", c.scale AS "scale",
       c.collation_name AS "collation", c.is_nullable AS "nullable", c.is_identity AS "identity",
-      c.is_computed AS "computed", d.definition AS "default"
+      c.is_computed AS "computed",
+      (SELECT d.definition FROM sys.default_constraints d
+        WHERE d.parent_object_id = c.object_id AND d.parent_column_id = c.column_id) AS "default"
     FROM ${TABLES} t
     JOIN sys.columns c ON c.object_id = t.object_id
     JOIN sys.types y ON y.user_type_id = c.user_type_id
-    LEFT JOIN sys.default_constraints d ON d.parent_object_id = c.object_id AND d.parent_column_id = c.column_id
     ORDER BY t.name, c.column_id`,
   // IGNORE_DUP_KEY drops a second row with a mere warning: that is not uniqueness.
   indexes: `
@@ -161,11 +161,10 @@ const MSSQL: CatalogueQueries = {
   triggers: `
     SELECT t.name AS "table", g.name AS "trigger", e.type_desc AS "event",
       CASE WHEN g.is_disabled = 0 THEN 1 ELSE 0 END AS "enabled", g.is_instead_of_trigger AS "always",
-      m.definition AS "body"
+      (SELECT m.definition FROM sys.sql_modules m WHERE m.object_id = g.object_id) AS "body"
     FROM ${TABLES} t
     JOIN sys.triggers g ON g.parent_id = t.object_id
     JOIN sys.trigger_events e ON e.object_id = g.object_id
-    LEFT JOIN sys.sql_modules m ON m.object_id = g.object_id
     ORDER BY t.name, g.name, e.type_desc`,
   objects: `
     SELECT CONCAT(o.kind, ' ', o.label) AS "object" FROM (

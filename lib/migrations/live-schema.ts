@@ -8,6 +8,7 @@ import type { Dialect } from '../engines/engine';
 import { flagOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
 import { faults } from '../errors';
 import { CATALOGUE } from './catalogue';
+import { AS_THEY_ARE, givenNames, type GivenNames } from './given-names';
 import { dialectOf, SCHEMA } from './sql';
 
 // --- shapes --------------------------------------------------------------------------------------------------------
@@ -123,8 +124,8 @@ export async function readSchema(catalogue: Catalogue): Promise<LiveSchema> {
   const queries = CATALOGUE[dialect];
   const [visibility] = await catalogue.ask<Row>(queries.visibility);
   if (visibility === undefined || flagOf(visibility, 'hidden')) throw faults.definitionsHidden(SCHEMA);
-  const spelling = await spellingOf(catalogue);
-  const read = async (query: string) => byTable((await catalogue.ask<Row>(query)).map((row) => respelled(row, spelling)));
+  const names = await namesOf(catalogue);
+  const read = async (query: string) => byTable((await catalogue.ask<Row>(query)).map((row) => named(row, names)));
   const columns = await read(queries.columns);
   const indexes = await read(queries.indexes);
   const foreignKeys = await read(queries.foreignKeys);
@@ -142,41 +143,43 @@ export async function readSchema(catalogue: Catalogue): Promise<LiveSchema> {
       },
     ];
   });
-  return { tables: Object.fromEntries(tables), objects: await objectsOf(catalogue, spelling) };
+  return { tables: Object.fromEntries(tables), objects: await objectsOf(catalogue, names) };
 }
 
-type Spelling = (name: string) => string;
-
-/**
- * Names as they were given. SQL Server's catalogue has them so; Babelfish keeps small letters in it, and the
- * standard's own views know better.
- */
-async function spellingOf(catalogue: Catalogue): Promise<Spelling> {
-  const { spellings } = CATALOGUE[catalogue.dialect];
-  if (spellings === undefined) return (name) => name;
-  const names = (await catalogue.ask<Row>(spellings)).map((row) => textOf(row, 'name'));
-  const given = new Set(names);
-  const folded = new Map(names.map((name) => [name.toLowerCase(), name]));
-  return (name) => (given.has(name) ? name : (folded.get(name) ?? name));
+async function namesOf(catalogue: Catalogue): Promise<GivenNames> {
+  const { given } = CATALOGUE[catalogue.dialect];
+  return given === undefined ? AS_THEY_ARE : givenNames(await catalogue.ask<Row>(given));
 }
 
-const NAMES = ['table', 'column', 'toTable', 'toColumn'] as const;
-
-function respelled(row: Row, spelling: Spelling): Row {
-  const names = NAMES.filter((name) => typeof row[name] === 'string');
-  return { ...row, ...Object.fromEntries(names.map((name): [string, string] => [name, spelling(textOf(row, name))])) };
+function named(row: Row, names: GivenNames): Row {
+  const table = textOf(row, 'table');
+  return {
+    ...row,
+    table: names.table(table),
+    ...('column' in row ? { column: names.column(table, textOf(row, 'column')) } : {}),
+    ...('index' in row ? { index: names.index(table, textOf(row, 'index')) } : {}),
+    ...('toTable' in row ? { toTable: names.table(textOf(row, 'toTable')) } : {}),
+    ...('toColumn' in row ? { toColumn: names.column(textOf(row, 'toTable'), textOf(row, 'toColumn')) } : {}),
+  };
 }
 
 /** The names of everything in schema canvas: tables, columns, indexes, constraints, triggers, functions. */
 export async function listObjects(knex: Knex): Promise<Set<string>> {
   const catalogue = catalogueOf(knex);
-  return objectsOf(catalogue, await spellingOf(catalogue));
+  return objectsOf(catalogue, await namesOf(catalogue));
 }
 
-async function objectsOf(catalogue: Catalogue, spelling: Spelling): Promise<Set<string>> {
+async function objectsOf(catalogue: Catalogue, names: GivenNames): Promise<Set<string>> {
   const rows = await catalogue.ask<Row>(CATALOGUE[catalogue.dialect].objects);
-  // A kind, then a name in one or two parts.
-  return new Set(rows.map((row) => textOf(row, 'object').replace(/(?<=[ .])[^ .]+/g, spelling)));
+  return new Set(rows.map((row) => objectOf(textOf(row, 'object'), names)));
+}
+
+/** @param object a kind, and a name in one or two parts */
+function objectOf(object: string, names: GivenNames): string {
+  const [, kind = '', table = '', part] = /^(\S+) ([^.]+)(?:\.(.+))?$/s.exec(object) ?? [];
+  if (part === undefined) return kind === 'table' ? `table ${names.table(table)}` : object;
+  const own = kind === 'column' ? names.column(table, part) : kind === 'index' ? names.index(table, part) : part;
+  return `${kind} ${names.table(table)}.${own}`;
 }
 
 /** @returns whether the schema (canvas, unless told otherwise) has that table */

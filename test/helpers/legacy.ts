@@ -519,7 +519,8 @@ export async function migratedLegacy(
   await open(scratch, async (database) => {
     const run = migrateLatest(database, await requirePermit(database), { actor: 'suite' });
     await run.catch((error: unknown) => {
-      if (!(error instanceof ToolkitError && error.code === 'DATA_NOT_READY')) throw error;
+      // What has a cause is another failure, on the way there.
+      if (!(error instanceof ToolkitError && error.code === 'DATA_NOT_READY' && error.cause === undefined)) throw error;
     });
   });
   return scratch;

@@ -132,7 +132,7 @@ for (const lane of lanes()) {
       change: 'ALTER TABLE canvas."Sessions" ADD "KSessionsId" int NULL',
     },
     {
-      title: 'a name that is taken', state: 'b', applied: 3, says: /UX_HostSessions_OneActive/,
+      title: 'a name that is taken', state: 'b', applied: 3, says: /UX_HostSessions_OneActive/i,
       change: 'CREATE INDEX "UX_HostSessions_OneActive" ON canvas."HostSessions" ("CreatedAt")',
     },
     {

@@ -10,7 +10,7 @@ import { ToolkitError } from '../../lib/errors';
 import { enrol, requirePermit } from '../../lib/migrations/enrol';
 import { readMigrations } from '../../lib/migrations/files';
 import { composeHandoff, writeHandoff, type HandoffFile } from '../../lib/migrations/handoff';
-import { asMssqlAdmin, databaseOf, mssqlLane, mssqlUrl, open, openMssql } from '../helpers/lanes';
+import { databaseOf, mssqlLane, mssqlUrl, onMssqlServer, open, openMssql } from '../helpers/lanes';
 
 const FIXTURE = join(PACKAGE_ROOT, 'test', 'fixtures', 'migrations', 'handoff');
 const GOLDEN = join(PACKAGE_ROOT, 'test', 'golden', 'handoff');
@@ -119,8 +119,8 @@ const messagesOf = (error: unknown): string =>
 /** A session of its own on a database of its own. */
 async function withSession<T>(t: ExecutionContext, work: (connection: Connection, database: string) => Promise<T>): Promise<T> {
   const database = `canvas_test_${randomBytes(6).toString('hex')}`;
-  await asMssqlAdmin(`CREATE DATABASE ${database}`);
-  t.teardown(() => asMssqlAdmin(`DROP DATABASE IF EXISTS ${database}`));
+  await onMssqlServer(`CREATE DATABASE ${database}`);
+  t.teardown(() => onMssqlServer(`DROP DATABASE IF EXISTS ${database}`));
   const connection = await openMssql(database);
   try {
     return await work(connection, database);
