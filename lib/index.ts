@@ -3,7 +3,8 @@ export { permitFor, withAccess, withOpenTarget, requireTarget, type Access, type
 export { appendEvent, checkChain, readEvents } from './audit';
 export { agreeToReplace, agreeToSet, assertSink, CHANGE_OPTIONS, changeSessions, GUID_OPTIONS } from './cli/changes';
 export { CHOICE_OPTIONS, FILTER_OPTIONS, readChoice } from './cli/choice';
-export { accessRequest, runCommand, SHARED_OPTIONS, WRITING_OPTIONS, type CommandDefinition, type Run } from './cli/command';
+export { completionScript, SHELLS } from './cli/completion';
+export { accessRequest, definitionsOf, runCommand, SHARED_OPTIONS, WRITING_OPTIONS, type CommandDefinition, type Run } from './cli/command';
 export { askText, confirm, isTerminal } from './cli/confirm';
 export * as render from './cli/render';
 export * as renderMigrations from './cli/render-migrations';

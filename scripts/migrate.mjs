@@ -19,6 +19,7 @@ await toolkit.runCommand({
     'latest applies what is pending (the default). status says what is, and exits 4 when something is. plan prints the ' +
     'SQL and what stands in its way. rollback takes the last batch back. status and plan write nothing.',
   positionals: '[latest|status|plan|rollback]',
+  complete: Object.keys(VERBS),
   options: {
     'created-by': toolkit.WRITING_OPTIONS['created-by'],
     wait: toolkit.WRITING_OPTIONS.wait,

@@ -9,6 +9,7 @@ await toolkit.runCommand({
   script: 'provision.mjs',
   summary: 'Makes the host GUID of KSESSIONS sessions, or replaces it where a live one exists. Shown once, never stored.',
   positionals: '[ids…]',
+  complete: 'ids',
   options: {
     ...toolkit.CHANGE_OPTIONS,
     ...toolkit.GUID_OPTIONS,

@@ -9,6 +9,7 @@ await toolkit.runCommand({
   script: 'revoke.mjs',
   summary: 'Ends the live host GUID of KSESSIONS sessions. It is never revived: provisioning makes a new one.',
   positionals: '[ids…]',
+  complete: 'ids',
   options: {
     ...toolkit.CHANGE_OPTIONS,
     ...toolkit.CHOICE_OPTIONS,

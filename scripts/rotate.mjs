@@ -9,6 +9,7 @@ await toolkit.runCommand({
   script: 'rotate.mjs',
   summary: 'Replaces the live host GUID of KSESSIONS sessions by a new one. The earlier one stops working at once.',
   positionals: '[ids…]',
+  complete: 'ids',
   options: {
     ...toolkit.CHANGE_OPTIONS,
     ...toolkit.GUID_OPTIONS,

@@ -6,6 +6,7 @@ import type { Purpose } from '../config/credentials';
 import { packageVersion, readSettings, type Settings } from '../config/settings';
 import { CommitUnknown } from '../engines/database';
 import { faults, redacted, ToolkitError } from '../errors';
+import { ASK_COMPLETION, completionsOf, type Completable } from './completion';
 import { banner, errorJson, errorText, jsonLine } from './render';
 import { listenForInterrupts } from './interrupts';
 import { isStuck, survive, writeFlushed } from './streams';
@@ -32,13 +33,12 @@ export interface Run {
   readonly report: (error: unknown) => Promise<ToolkitError>;
 }
 
-export interface CommandDefinition {
+export interface CommandDefinition extends Completable {
   /** File name of the script, for usage texts. */
   readonly script: string;
   readonly summary: string;
   /** The positional words as usage shows them, or '' where there are none. */
   readonly positionals: string;
-  readonly options: Readonly<Record<string, Options>>;
   readonly examples: readonly (readonly [string, string])[];
   readonly run: (run: Run) => Promise<void>;
 }
@@ -60,12 +60,31 @@ export const WRITING_OPTIONS = {
   wait: { type: 'string', default: '30', describe: 'Seconds to wait for a lock' },
 } as const satisfies Record<string, Options>;
 
+let collect: ((definition: CommandDefinition) => void) | undefined;
+
+/**
+ * The commands that scripts define, which are not run.
+ * @param load imports the scripts
+ */
+export async function definitionsOf(load: () => Promise<unknown>): Promise<CommandDefinition[]> {
+  const found: CommandDefinition[] = [];
+  collect = (definition) => void found.push(definition);
+  try {
+    await load();
+  } finally {
+    collect = undefined;
+  }
+  return found;
+}
+
 /**
  * Runs a command for this process: parses, works, and sets the exit code. Never throws.
  * @param definition the command
  */
 export async function runCommand(definition: CommandDefinition): Promise<void> {
+  if (collect !== undefined) return collect(definition);
   const words = wordsAfterScript(definition.script);
+  if (words[0] === ASK_COMPLETION) return printCompletions(definition, words.slice(1));
   // Known before parsing, so that a usage error too comes in the form that was asked for.
   const options = optionsOf(words);
   const isJson = options.includes('--json');
@@ -94,6 +113,13 @@ export async function runCommand(definition: CommandDefinition): Promise<void> {
   }
   // What nobody reads would keep the process alive for ever, a void GUID in its hands.
   if (await isStuck(process.stdout)) process.exit();
+}
+
+/** One a line. Nobody reads an error of a Tab. */
+async function printCompletions(definition: CommandDefinition, words: readonly string[]): Promise<void> {
+  const options = { ...SHARED_OPTIONS, ...definition.options };
+  const found = await completionsOf({ ...definition, options }, words).catch(() => []);
+  await writeFlushed(process.stdout, found.map((word) => `${word}\n`).join('')).catch(() => undefined);
 }
 
 /** The words before `--`, after which nothing is an option. */

@@ -95,6 +95,11 @@ export function chooseTarget(settings: Settings): Target {
   return toTarget(name, entry, file, dirname(settings.targetsFile));
 }
 
+/** The names of the allow-list. @throws ToolkitError CONFIG when it cannot be read or breaks the schema */
+export function targetNames({ targetsFile }: Settings): string[] {
+  return Object.keys(readTargetsFile(targetsFile).targets);
+}
+
 /** The known name a slip of the fingers away, if there is one. */
 function nearest(name: string, known: readonly string[]): string | undefined {
   const candidate = closest(name.toLowerCase(), known);

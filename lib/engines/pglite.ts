@@ -39,6 +39,11 @@ export const pglite: Engine = {
   beginWriting: (trx, expected) => postgres.beginWriting(trx, expected),
 };
 
+const dataOf = (folder: string) => join(folder, 'db');
+
+/** Was a database made in this folder already? */
+export const hasData = (folder: string) => existsSync(dataOf(folder));
+
 /** What a raw connection must give back when it is closed. */
 interface Holding {
   readonly lock: FolderLock;
@@ -107,8 +112,8 @@ async function connect(database: PGlite, driver: Awaited<ReturnType<typeof loadD
 /** Opens the data, making it first where there is none. Only under the folder lock. */
 async function openFolder(folder: string): Promise<PGlite> {
   const { PGlite } = await import('@electric-sql/pglite');
-  const data = join(folder, 'db');
-  if (!existsSync(data)) await makeData(PGlite, folder, data);
+  const data = dataOf(folder);
+  if (!hasData(folder)) await makeData(PGlite, folder, data);
   assertVersion(data);
   return PGlite.create(data).catch((cause: unknown) => {
     throw faults.embeddedDamaged(data, cause);
