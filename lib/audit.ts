@@ -115,22 +115,6 @@ export async function readEvents(reader: Reader, hostSessionId: number): Promise
   return rows.map(toEvent);
 }
 
-/**
- * The event of each place in a chain, and the one before it.
- * @param places host sessions, each with the sequence number of an event
- */
-export async function readEventsAt(
-  reader: Reader,
-  places: readonly { readonly hostSessionId: number; readonly sequence: number }[],
-): Promise<HostSessionEvent[]> {
-  const rows = await reader.ask<Row>(
-    `SELECT e.* FROM canvas."${TABLE}" e JOIN ${rowset(reader.dialect, 'r', { id: 'id', sequence: 'integer' })}
-     ON e."HostSessionId" = r."id" AND e."Sequence" IN (r."sequence", r."sequence" - 1)`,
-    [rowsetOf(places.map(({ hostSessionId, sequence }) => ({ id: hostSessionId, sequence })))],
-  );
-  return rows.map(toEvent);
-}
-
 /** A GUID that may have been issued, by its fingerprint. */
 export interface Claim {
   readonly ksessionsId: number;

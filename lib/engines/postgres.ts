@@ -282,6 +282,8 @@ export function explain(error: unknown, where: Where): ToolkitError | undefined 
       return faults.unsupported(where, code, error);
     case '23505':
       return duplicate(error, where, code);
+    // 53200: the server's table of locks is full, for a set of sessions took many.
+    case '53200':
     case '40001':
     case '40P01':
       return faults.conflict(where, code, error);

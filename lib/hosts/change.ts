@@ -7,7 +7,7 @@
  */
 import pRetry from 'p-retry';
 import { v4 as uuidV4 } from 'uuid';
-import { appendEvents, findEvent, readEventsAt, type Action, type ChainHead, type EventFacts, type HostSessionEvent } from '../audit';
+import { appendEvents, findEvent, type Action, type ChainHead, type EventFacts } from '../audit';
 import type { HmacKey, KeyRing } from '../config/keys';
 import { CommitUnknown, explain, readClock, withTransaction, type Database, type Reader, type Writer } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
@@ -16,15 +16,15 @@ import type { SourceSession } from '../source';
 import { HostGuid } from './credential';
 import {
   endHostSessions,
-  findWithHashCopies,
   insertCanvasSessions,
   insertHostSessions,
+  readBack,
   replaceCredentials,
   setChainHeads,
   setHashCopies,
   whyOver,
   type HostSession,
-  type HostSessionWithCopy,
+  type ReadBack,
   type StoredCredential,
 } from './store';
 
@@ -150,12 +150,19 @@ export async function previewChanges(database: Database, verb: Verb): Promise<re
   return verb.decide(database.canvas, await readClock(database));
 }
 
+/** A new GUID and what is stored of it. */
+interface Minted {
+  readonly guid: HostGuid;
+  readonly hash: string;
+  readonly fingerprint: string;
+}
+
 /** One GUID per session and operation, kept across retries; told apart by its id whatever becomes of the connection. */
 interface Operation {
   readonly id: string;
   readonly key: HmacKey;
   /** By KSESSIONS id. */
-  readonly guids: Map<number, HostGuid>;
+  readonly minted: Map<number, Minted>;
   /** What the newest try of the transaction made, once it had nothing left to do but to commit. */
   written: Written | undefined;
   isHandedOver: boolean;
@@ -183,7 +190,7 @@ export async function applyChanges(
   verb: Verb,
   delivery: Delivery,
 ): Promise<readonly Result[]> {
-  const operation: Operation = { id: uuidV4(), key: keys.signing, guids: new Map(), written: undefined, isHandedOver: false };
+  const operation: Operation = { id: uuidV4(), key: keys.signing, minted: new Map(), written: undefined, isHandedOver: false };
   const attempt = () =>
     withTransaction(database, permit, verb.locks, (writer) => applyOnce(writer, operation, verb, delivery));
   const { receipts, refusals } = await pRetry(attempt, {
@@ -224,7 +231,7 @@ async function applyOnce(writer: Writer, operation: Operation, verb: Verb, deliv
 async function handOver(operation: Operation, receipts: readonly Receipt[], delivery: Delivery): Promise<void> {
   const issued = receipts.filter(({ status }) => status === 'provisioned' || status === 'rotated').map((receipt) => ({
     receipt,
-    guid: guidFor(operation, receipt.session),
+    guid: mintedFor(operation, receipt.session).guid,
   }));
   if (issued.length === 0) return;
   try {
@@ -236,11 +243,14 @@ async function handOver(operation: Operation, receipts: readonly Receipt[], deli
   operation.isHandedOver = true;
 }
 
-function guidFor({ guids }: Operation, { ksessionsId }: Subject): HostGuid {
+function mintedFor({ key, minted }: Operation, { ksessionsId }: Subject): Minted {
   if (ksessionsId === null) throw new TypeError('Only a KSESSIONS session gets a GUID.');
-  const guid = guids.get(ksessionsId) ?? HostGuid.make();
-  guids.set(ksessionsId, guid);
-  return guid;
+  const known = minted.get(ksessionsId);
+  if (known !== undefined) return known;
+  const guid = HostGuid.make();
+  const made = { guid, hash: guid.hash(key), fingerprint: guid.fingerprint(key) };
+  minted.set(ksessionsId, made);
+  return made;
 }
 
 // --- writing -----------------------------------------------------------------------------------------------------
@@ -276,7 +286,7 @@ function copiesOf({ operation }: Work, receipts: ReadonlyMap<Plan, Receipt>): Ma
   const copies = new Map<number, string>();
   for (const [{ action, canvasSessionId, session }] of receipts) {
     if (canvasSessionId === null) continue;
-    copies.set(canvasSessionId, action === 'revoke' ? '' : guidFor(operation, session).hash(operation.key));
+    copies.set(canvasSessionId, action === 'revoke' ? '' : mintedFor(operation, session).hash);
   }
   return copies;
 }
@@ -349,9 +359,8 @@ async function writeRevocations(work: Work, plans: readonly RevokePlan[]): Promi
 const endOf = (live: HostSession) => ({ fingerprint: live.fingerprint, since: live.updatedAt ?? live.createdAt });
 
 function credentialOf(operation: Operation, { session }: FirstPlan | RotatePlan, expiresAt: Date | null | undefined): StoredCredential {
-  const { key } = operation;
-  const guid = guidFor(operation, session);
-  return { hash: guid.hash(key), hashKeyId: key.id, fingerprint: guid.fingerprint(key), expiresAt };
+  const { fingerprint, hash } = mintedFor(operation, session);
+  return { hash, hashKeyId: operation.key.id, fingerprint, expiresAt };
 }
 
 /** What an event says that depends on the verb. */
@@ -377,7 +386,7 @@ function eventFacts(
   { actor, reason }: Verb,
   { action, expiresAt, session }: Plan,
 ): Omit<EventFacts, 'hostSessionId' | 'canvasSessionId' | 'action' | 'oldFingerprint'> {
-  const newFingerprint = action === 'revoke' ? null : guidFor(operation, session).fingerprint(operation.key);
+  const newFingerprint = action === 'revoke' ? null : mintedFor(operation, session).fingerprint;
   return { operationId: operation.id, ksessionsId: session.ksessionsId, actor, reason, newFingerprint, expiresAt };
 }
 
@@ -387,10 +396,10 @@ function receiptsOf<P extends Plan>(
   heads: readonly ChainHead[],
   say: (plan: P) => Pick<Receipt, 'status' | 'createdBy' | 'replaced'>,
 ): Map<Plan, Receipt> {
-  const { id, key } = operation;
+  const { id } = operation;
   return new Map(entries.map(({ canvasSessionId, hostSessionId, plan }, place) => {
     const said = say(plan);
-    const fingerprint = said.status === 'revoked' ? (said.replaced?.fingerprint ?? null) : guidFor(operation, plan.session).fingerprint(key);
+    const fingerprint = said.status === 'revoked' ? (said.replaced?.fingerprint ?? null) : mintedFor(operation, plan.session).fingerprint;
     const { expiresAt, session } = plan;
     const common = { session, canvasSessionId, hostSessionId, fingerprint, expiresAt, operationId: id, at: writer.now };
     return [plan, { ...common, ...said, reason: verb.reason, head: at(heads, place) }];
@@ -463,42 +472,31 @@ function inWords(error: unknown): ToolkitError {
   return error instanceof ToolkitError ? error : faults.internal(error);
 }
 
-/** Reads back what was committed, over other statements. */
+/** Reads back what was committed, over another statement. */
 async function lookBack(database: Database, receipts: readonly Receipt[], operation: Operation): Promise<Result[]> {
   const places = receipts.flatMap(({ head, hostSessionId }) =>
     head === undefined || hostSessionId === null ? [] : [{ hostSessionId, sequence: head.sequence }],
   );
-  if (places.length === 0) return receipts.map((receipt) => ({ ...receipt, replacedActor: null, isSuperseded: false }));
-  const states = await findWithHashCopies(database.canvas, places.map(({ hostSessionId }) => hostSessionId));
-  const stateOf = new Map(states.map((state) => [state.hostSessionId, state]));
-  const events = await readEventsAt(database.canvas, places);
-  const eventOf = new Map(events.map((event) => [`${event.hostSessionId}/${event.sequence}`, event]));
+  const states = places.length === 0 ? new Map<number, ReadBack>() : await readBack(database.canvas, places);
   return receipts.map((receipt) => {
     const { head, hostSessionId } = receipt;
     if (head === undefined || hostSessionId === null) return { ...receipt, replacedActor: null, isSuperseded: false };
-    const eventAt = (sequence: number) => eventOf.get(`${hostSessionId}/${sequence}`);
-    return judge(receipt, operation, stateOf.get(hostSessionId), eventAt(head.sequence), eventAt(head.sequence - 1));
+    return judge(receipt, head, operation, states.get(hostSessionId));
   });
 }
 
-/**
- * Another run may have changed it since: then the newest event is not ours, and the outcome says so.
- * @param state the host session, or undefined where the application has deleted it since
- */
-function judge(
-  receipt: Receipt,
-  { guids, id, key }: Operation,
-  state: HostSessionWithCopy | undefined,
-  ours: HostSessionEvent | undefined,
-  before: HostSessionEvent | undefined,
-): Result {
-  const { head, session, status } = receipt;
-  const isSuperseded = state?.head.hash !== head?.hash;
-  const guid = session.ksessionsId === null ? undefined : guids.get(session.ksessionsId);
-  const isAsWritten =
-    status === 'revoked'
-      ? state?.isActive === false && state.hashCopy !== state.hash
-      : state?.isActive === true && state.hashCopy === state.hash && guid?.matches(key, state.hash) === true;
-  if (ours?.eventHash !== head?.hash || !(isAsWritten || isSuperseded)) return faults.notReadBack(idsOf([receipt]), id);
-  return { ...receipt, replacedActor: before?.actor ?? receipt.createdBy, isSuperseded };
+/** Another run may have changed it since: then the newest event is not ours, and the outcome says so. */
+function judge(receipt: Receipt, head: ChainHead, operation: Operation, state: ReadBack | undefined): Result {
+  const isSuperseded = state?.headHash !== head.hash;
+  if (state?.eventHash !== head.hash || !(isSuperseded || isAsWritten(receipt, operation, state.stored))) {
+    return faults.notReadBack(idsOf([receipt]), operation.id);
+  }
+  return { ...receipt, replacedActor: state.actorBefore ?? receipt.createdBy, isSuperseded };
+}
+
+function isAsWritten({ session, status }: Receipt, { minted }: Operation, stored: ReadBack['stored']): boolean {
+  if (stored === undefined) return false;
+  if (status === 'revoked') return !stored.isActive && stored.hashCopy !== stored.hash;
+  const ours = session.ksessionsId === null ? undefined : minted.get(session.ksessionsId);
+  return stored.isActive && stored.hashCopy === stored.hash && stored.hash === ours?.hash;
 }

@@ -106,7 +106,7 @@ async function* inPages(
   }
 }
 
-/** Pages of ids that were given. */
-export function* pagesOfIds(ksessionsIds: readonly number[]): Generator<Page> {
-  if (ksessionsIds.length > 0) yield { by: 'KSessionsId', ids: ksessionsIds };
+/** Ids that were given. */
+export function pagesOfIds(ksessionsIds: readonly number[]): readonly Page[] {
+  return ksessionsIds.length === 0 ? [] : [{ by: 'KSessionsId', ids: ksessionsIds }];
 }

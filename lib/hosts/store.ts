@@ -12,7 +12,7 @@ import { v4 as uuidV4 } from 'uuid';
 import type { ChainHead } from '../audit';
 import type { Reader, Writer } from '../engines/database';
 import { dateOf, dateOrNull, flagOf, idOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
-import { ID, insertSet, rowset, rowsetOfIds, updateSet, type Columns } from '../engines/rowset';
+import { ID, insertSet, rowset, rowsetOf, rowsetOfIds, updateSet, type Columns } from '../engines/rowset';
 import { faults } from '../errors';
 import type { SourceSession } from '../source';
 
@@ -89,20 +89,48 @@ export async function findCanvasStates(
   }));
 }
 
-/** A host session, live or ended, and the hash copy of its canvas session. */
-export type HostSessionWithCopy = HostSession & { readonly hashCopy: string };
+/** What stands of a credential after it was changed, beside the hash copy and the event the change wrote. */
+export interface ReadBack {
+  /** undefined where the application has deleted the session since: the trail stays. */
+  readonly stored: { readonly hash: string; readonly hashCopy: string; readonly isActive: boolean } | undefined;
+  /** The newest event, as the host session has it. */
+  readonly headHash: string | null;
+  /** The seal of the event at the place asked for; null where there is none. */
+  readonly eventHash: string | null;
+  /** Who acted in the event before that one. */
+  readonly actorBefore: string | null;
+}
 
 /**
- * Host sessions with the hash copies of their canvas sessions in the same instant: one statement, so that no other run
- * can come between the two.
+ * Reads host sessions back, each with the hash copy of its canvas session and an event, in the same instant: one
+ * statement, so that no other run can come between them.
+ * @param places host sessions, each with the sequence number of an event
+ * @returns by host session id
  */
-export async function findWithHashCopies(reader: Reader, hostSessionIds: readonly number[]): Promise<HostSessionWithCopy[]> {
+export async function readBack(
+  reader: Reader,
+  places: readonly { readonly hostSessionId: number; readonly sequence: number }[],
+): Promise<Map<number, ReadBack>> {
   const rows = await reader.ask<Row>(
-    `SELECT h.*, s."HostGuid" AS "HostGuid" FROM ${rowset(reader.dialect, 'r', ID)}
-     JOIN canvas."HostSessions" h ON h."HostSessionId" = r."id" JOIN canvas."Sessions" s ON s."SessionId" = h."SessionId"`,
-    [rowsetOfIds(hostSessionIds)],
+    `SELECT r."id" AS "id", h."HostGuidHash" AS "hash", s."HostGuid" AS "copy", h."IsActive" AS "active",
+       h."LastEventHash" AS "head", e."EventHash" AS "event", b."Actor" AS "before"
+     FROM ${rowset(reader.dialect, 'r', { id: 'id', sequence: 'integer' })}
+     LEFT JOIN canvas."HostSessions" h ON h."HostSessionId" = r."id" LEFT JOIN canvas."Sessions" s ON s."SessionId" = h."SessionId"
+     LEFT JOIN canvas."HostSessionEvents" e ON e."HostSessionId" = r."id" AND e."Sequence" = r."sequence"
+     LEFT JOIN canvas."HostSessionEvents" b ON b."HostSessionId" = r."id" AND b."Sequence" = r."sequence" - 1`,
+    [rowsetOf(places.map(({ hostSessionId, sequence }) => ({ id: hostSessionId, sequence })))],
   );
-  return rows.map((row) => ({ ...toHostSession(row), hashCopy: textOf(row, 'HostGuid') }));
+  return new Map(rows.map((row) => [idOf(row, 'id'), toReadBack(row)]));
+}
+
+function toReadBack(row: Row): ReadBack {
+  const [hash, hashCopy] = [textOrNull(row, 'hash'), textOrNull(row, 'copy')];
+  return {
+    stored: hash === null || hashCopy === null ? undefined : { hash, hashCopy, isActive: flagOf(row, 'active') },
+    headHash: textOrNull(row, 'head'),
+    eventHash: textOrNull(row, 'event'),
+    actorBefore: textOrNull(row, 'before'),
+  };
 }
 
 /** The title of a session as its canvas row has it. */

@@ -12,6 +12,7 @@ import { PHRASES, serverCode } from '../helpers/phrases';
 import { start } from '../helpers/script';
 import { shareAccess } from '../helpers/shared';
 import { count, hostSessions, provisionHere, rowsOf, snapshot, verifies } from '../helpers/state';
+import { exerciseChanges } from './changes';
 
 const DAY_MS = 86_400_000;
 const GUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/;
@@ -22,6 +23,7 @@ export function exercise(lane: Lane): void {
   const say = PHRASES[lane.dialect];
   const { codes } = say;
   const withCleared = shareAccess(lane);
+  exerciseChanges(lane, withCleared);
 
   test.serial(name('provisioning makes both rows in one go and stores only the hash, twice'), async (t) => {
     await withCleared(t, async (open) => {

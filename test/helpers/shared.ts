@@ -32,7 +32,7 @@ export function shareScratch(lane: Lane): () => Scratch {
 }
 
 /** Work on an open target that has no canvas session, its ids beginning at 1. */
-type WithCleared = (t: Owner, work: (open: Access) => Promise<void>) => Promise<void>;
+export type WithCleared = (t: Owner, work: (open: Access) => Promise<void>) => Promise<void>;
 
 /** One open target for the tests of a file, cleared for each. */
 export function shareAccess(lane: Lane): WithCleared {

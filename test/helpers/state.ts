@@ -5,7 +5,7 @@ import type { Database } from '../../lib/engines/database';
 import { HostGuid } from '../../lib/hosts/credential';
 import type { Outcome } from '../../lib/hosts/change';
 import { provision, type ProvisionRequest } from '../../lib/hosts/provision';
-import { findWithHashCopies } from '../../lib/hosts/store';
+import { readCredentials } from '../../lib/hosts/survey';
 import { PHRASES } from './phrases';
 
 const TABLES = [
@@ -40,17 +40,16 @@ export interface HostRow {
 
 /** Every host session of a KSESSIONS id, oldest first, with its chain checked. */
 export async function hostSessions({ database, keys }: Access, ksessionsId: number): Promise<HostRow[]> {
-  const ids = await database.canvas.ask<{ id: string }>(
-    `SELECT h."HostSessionId" AS id FROM canvas."HostSessions" h
-     JOIN canvas."Sessions" s ON s."SessionId" = h."SessionId" WHERE s."KSessionsId" = ? ORDER BY 1`,
-    [ksessionsId],
-  );
+  const ids = await database.canvas.ask<{ id: string }>('SELECT "SessionId" AS id FROM canvas."Sessions" WHERE "KSessionsId" = ?', [
+    ksessionsId,
+  ]);
+  const sessions = await readCredentials(database.canvas, ids.map(({ id }) => Number(id)));
   const rows: HostRow[] = [];
-  for (const { id } of ids) {
-    const [row] = await findWithHashCopies(database.canvas, [Number(id)]);
-    const events = await readEvents(database.canvas, Number(id));
-    if (row === undefined) continue;
-    rows.push({ ...row, chain: checkChain(events, row.head, keys), actions: events.map(({ action }) => action) });
+  for (const { hashCopy, hostSessions } of sessions) {
+    for (const host of hostSessions) {
+      const events = await readEvents(database.canvas, host.hostSessionId);
+      rows.push({ ...host, hashCopy, chain: checkChain(events, host.head, keys), actions: events.map(({ action }) => action) });
+    }
   }
   return rows;
 }
