@@ -107,9 +107,9 @@ function migrationSource(permit: Permit, engine: Engine, waitMs: number): Knex.M
     // With --disable-transactions there is none to hold the lock.
     if (knex.isTransaction !== true) throw faults.withoutTransaction(name);
     const trx = knex as Knex.Transaction;
-    const { identity, now } = await engine.beginWriting(trx, permit.identity, { names: [MIGRATION_LOCK], waitMs });
+    const { identity, ...head } = await engine.beginWriting(trx, permit.identity, { names: [MIGRATION_LOCK], waitMs });
     assertUnmoved(permit, identity);
     const admission = { target: permit.target, role: 'canvas' as const, identity };
-    return new Writer(trx, permit, new Reader(trx, admission, engine.dialect), now);
+    return new Writer(trx, permit, new Reader(trx, admission, engine.dialect), head);
   }
 }

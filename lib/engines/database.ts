@@ -19,7 +19,7 @@ import {
   type Role,
 } from '../guard/guard';
 import { MARKER_TABLE } from '../guard/marker';
-import type { Dialect, Dial, Engine, Lock, Where } from './engine';
+import type { Dialect, Dial, Engine, Head, Lock, Turn, Where } from './engine';
 import { mssql } from './mssql';
 import { pglite } from './pglite';
 import { postgres } from './postgres';
@@ -94,13 +94,27 @@ export class Writer extends Reader {
   readonly permit: Permit;
   /** The database's clock when the transaction began, UTC. */
   readonly now: Date;
+  readonly #turn: Turn | undefined;
 
-  constructor(trx: Knex.Transaction, permit: Permit, reader: Reader, now: Date) {
+  constructor(trx: Knex.Transaction, permit: Permit, reader: Reader, { now, turn }: Pick<Head, 'now' | 'turn'>) {
     if (!isPermit(permit)) throw new TypeError('Writing needs a Permit of the guard.');
     super(trx, reader.admission, reader.dialect);
     this.sql = trx;
     this.permit = permit;
     this.now = now;
+    this.#turn = turn;
+  }
+
+  /**
+   * Did nothing that anybody else wrote take effect between the beginnings of an earlier transaction, which is over,
+   * and of this one? Then what the earlier one left is what is there now. `false` where the engine cannot tell.
+   *
+   * The earlier one got the number it was to get, for it wrote and is the last one that is over; no other was over
+   * since, because a greater number would have moved the count and a lesser one was not at work.
+   */
+  follows(earlier: Writer): boolean {
+    const [before, now] = [earlier.#turn, this.#turn];
+    return before !== undefined && now?.session === before.session && now.next === before.next + 1n;
   }
 
   /** One writing statement. @returns the rows that it brings back, by RETURNING or OUTPUT */
@@ -378,7 +392,7 @@ export async function withTransaction<T>(
   work: (writer: Writer) => Promise<T>,
 ): Promise<T> {
   if (!isPermit(permit)) throw new TypeError('Writing needs a Permit of the guard.');
-  return transact(database, permit, locks, (trx, now) => work(new Writer(trx, permit, database.canvas, now)));
+  return transact(database, permit, locks, (trx, head) => work(new Writer(trx, permit, database.canvas, head)));
 }
 
 /**
@@ -393,7 +407,7 @@ export async function withEnrolment<T>(
   work: (enroller: Enroller) => Promise<T>,
 ): Promise<T> {
   if (!isEnrolmentPermit(permit)) throw new TypeError('Enrolling needs an EnrolmentPermit of the guard.');
-  return transact(database, permit, 'enrol', async (trx, now) => {
+  return transact(database, permit, 'enrol', async (trx, { now }) => {
     await makeTables(trx);
     return work(new Enroller(trx, permit, database.canvas, now));
   });
@@ -404,7 +418,7 @@ async function transact<T>(
   database: Database,
   permit: Permit | EnrolmentPermit,
   locks: Locks,
-  work: (trx: Knex.Transaction, now: Date) => Promise<T>,
+  work: (trx: Knex.Transaction, head: Head) => Promise<T>,
 ): Promise<T> {
   const { knex, waitMs, where } = handleOf(database);
   const { engine } = database;
@@ -414,7 +428,7 @@ async function transact<T>(
     const head = await engine.beginWriting(trx, permit.identity, lockOf(locks, waitMs));
     assertUnmoved(permit, head.identity);
     stage = 'writing';
-    const result = await work(trx, head.now);
+    const result = await work(trx, head);
     stage = 'committing';
     return result;
   };

@@ -35,6 +35,16 @@ export interface Head {
   readonly identity: Identity;
   /** The database's clock, UTC, to the millisecond. */
   readonly now: Date;
+  /** Undefined while others are writing, and where the engine does not number its writing transactions. */
+  readonly turn?: Turn | undefined;
+}
+
+/** Where a transaction stands among those that write, on the whole server, none of the earlier ones being at work. */
+export interface Turn {
+  /** The session it belongs to. */
+  readonly session: string;
+  /** The number that the next one to write is given. */
+  readonly next: bigint;
 }
 
 /** Locks that end with their transaction. */

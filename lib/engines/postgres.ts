@@ -186,9 +186,12 @@ export async function askIdentity(connection: Client, expected: string): Promise
   return answer;
 }
 
-type HeadRow = Identity & { readonly now: string; readonly path: string };
+type HeadRow = Identity & { readonly now: string; readonly path: string; readonly session: string; readonly next: string | null };
 
-const HEAD = `SELECT ${IDENTITY}, current_setting('search_path') AS "path", ${CLOCK}`;
+/** Of transactions at work, those before `xmax` make `xmin` less than it; https://www.postgresql.org/docs/14/functions-info.html */
+const HEAD = `SELECT ${IDENTITY}, current_setting('search_path') AS "path", pg_backend_pid()::text AS "session",
+  CASE WHEN pg_snapshot_xmin(s) = pg_snapshot_xmax(s) THEN pg_snapshot_xmax(s)::text END AS "next", ${CLOCK}
+  FROM pg_current_snapshot() AS s`;
 
 /** One message, one round trip. */
 async function beginWriting(trx: Knex.Transaction, _expected: Identity, lock?: Lock): Promise<Head> {
@@ -199,7 +202,8 @@ async function beginWriting(trx: Knex.Transaction, _expected: Identity, lock?: L
   if (row === undefined) throw faults.noIdentity();
   if (row.path !== SEARCH_PATH) throw faults.searchPathMoved(SEARCH_PATH, row.path);
   const { server, serverId, database, databaseId } = row;
-  return { identity: { server, serverId, database, databaseId }, now: new Date(row.now) };
+  const turn = row.next === null ? undefined : { session: row.session, next: BigInt(row.next) };
+  return { identity: { server, serverId, database, databaseId }, now: new Date(row.now), turn };
 }
 
 /** Advisory locks of the transaction; lock_timeout bounds the wait, and statement_timeout must not come first. */

@@ -11,7 +11,7 @@ import { recordInLedger, strikeOut, type Objects } from './ledger';
 import { findLosses, lockWhatWasMade } from './losses';
 import type { RollbackStep } from './plan';
 import { findRowsInTheWay, sentenceOf, type PreflightFinding } from './preflight';
-import { listObjects, readSchema, type Catalogue, type LiveSchema } from './live-schema';
+import { listObjects, readTables, type Catalogue, type LiveSchema } from './live-schema';
 import { differences, isAbout, serves, type Difference, type DifferenceKind, type ExpectedSchema } from './schema';
 
 /** A transaction at work on the schema. */
@@ -25,6 +25,12 @@ export interface AppliedStep {
   readonly name: string;
   readonly durationMs: number;
   readonly objects: Objects;
+}
+
+/** The same, and what the schema holds since. */
+export interface AppliedHere {
+  readonly step: AppliedStep;
+  readonly live: ReadonlySet<string>;
 }
 
 /** What is otherwise than a migration expects and no `up` mends: it makes what is missing, it changes nothing. */
@@ -52,19 +58,25 @@ export async function findObstacles(
 
 /**
  * Applies one migration and records it in the ledger.
+ * @param live what the schema holds, where that is known for certain; it is read where it is left out
  * @throws ToolkitError DATA_NOT_READY, SCHEMA_UNSUPPORTED, and the driver's errors
  */
-export async function applyMigration({ engine, writer }: Work, file: MigrationFile, actor: string): Promise<AppliedStep> {
+export async function applyMigration(
+  { engine, writer }: Work,
+  file: MigrationFile,
+  actor: string,
+  live?: ReadonlySet<string>,
+): Promise<AppliedHere> {
   await engine.prepareSchemaChange(writer.sql);
   const migration = loadMigration(file);
-  const before = await readFor(migration, writer);
+  const before = await readFor(migration, writer, live ?? (await listObjects(writer)));
   assertNoObstacles(file.name, writer.permit.target.name, await findObstacles(writer, migration, before));
 
   const start = performance.now();
   await migration.up(writer.sql);
   const durationMs = Math.round(performance.now() - start);
 
-  const after = await readFor(migration, writer);
+  const after = await readFor(migration, writer, await listObjects(writer));
   assertShape(file.name, migration.shape, after);
   const objects = {
     made: [...after.objects].filter((object) => !before.objects.has(object)).sort(),
@@ -79,14 +91,13 @@ export async function applyMigration({ engine, writer }: Work, file: MigrationFi
     toolVersion: packageVersion(),
     objects,
   });
-  return { name: file.name, durationMs, objects };
+  return { step: { name: file.name, durationMs, objects }, live: after.objects };
 }
 
-/** The names of all objects; what they are too, where the migration has an opinion of a table that is there. */
-async function readFor({ shape = {} }: Migration, writer: Writer): Promise<LiveSchema> {
-  const objects = await listObjects(writer.sql);
-  const isThere = Object.keys(shape).some((table) => objects.has(`table ${table}`));
-  return isThere ? readSchema(writer) : { tables: {}, objects };
+/** The names of all objects, and what the tables are that the migration has an opinion of. */
+async function readFor({ shape = {} }: Migration, writer: Writer, objects: ReadonlySet<string>): Promise<LiveSchema> {
+  const tables = Object.keys(shape).filter((table) => objects.has(`table ${table}`));
+  return { tables: tables.length === 0 ? {} : await readTables(writer, tables), objects };
 }
 
 function assertNoObstacles(name: string, target: string, { schema, rows }: Obstacles): void {
@@ -123,12 +134,12 @@ function namesOf(shape: ExpectedSchema = {}, live: LiveSchema): string[] {
 export async function revertMigration({ engine, writer }: Work, { file, applied }: RollbackStep): Promise<void> {
   const { made } = applied.objects;
   await engine.prepareSchemaChange(writer.sql);
-  const before = await listObjects(writer.sql);
+  const before = await listObjects(writer);
   await lockWhatWasMade(writer, made, before);
   const losses = await findLosses(writer, made, before);
   if (losses.length > 0) throw faults.rollbackLosesData(file.name, losses);
   await loadMigration(file).down(writer.sql);
-  assertExactly(file.name, made, before, await listObjects(writer.sql));
+  assertExactly(file.name, made, before, await listObjects(writer));
   await strikeOut(writer, file.name);
 }
 

@@ -4,33 +4,40 @@
  * login may read PostgreSQL's catalogue; SQL Server shows definitions only with VIEW DEFINITION, hence `visibility`.
  */
 import type { Dialect } from '../engines/engine';
-import { IS_BABELFISH, SCHEMA } from './sql';
+import { IS_BABELFISH, literal, SCHEMA } from './sql';
+
+/** A SELECT about tables of the schema, all of them where none are named. It may tell of more than those that are. */
+type AboutTables = (tables?: readonly string[]) => string;
 
 /** The SELECTs of one dialect. Their columns carry the same names in each. */
 export interface CatalogueQueries {
   /** table, column: as they were given, where the catalogue may keep them otherwise. */
   readonly given?: string;
   /** table, column, type, bytes, scale, collation, nullable, identity, computed, default */
-  readonly columns: string;
+  readonly columns: AboutTables;
   /** table, index, column, primary, unique, usable, filter */
-  readonly indexes: string;
+  readonly indexes: AboutTables;
   /** table, constraint, column, toSchema, toTable, toColumn, onDelete, trusted, enabled */
-  readonly foreignKeys: string;
+  readonly foreignKeys: AboutTables;
   /** table, trigger, event, enabled, always, body */
-  readonly triggers: string;
+  readonly triggers: AboutTables;
   /** object: a kind and a name, of everything in the schema */
   readonly objects: string;
-  /** hidden: whether the catalogue shows this login less than there is */
-  readonly visibility: string;
+  /** hidden: whether the catalogue shows this login less than there is, where it can do that */
+  readonly visibility?: string;
   /** there: whether a table is; one binding, the quoted two-part name */
   readonly hasTable: string;
 }
 
 const NAMESPACE = `to_regnamespace('${SCHEMA}')`;
 
+/** @param relation the alias of pg_class */
+const isOneOf = (relation: string, tables?: readonly string[]) =>
+  `${relation}.relnamespace = ${NAMESPACE}` + (tables === undefined ? '' : ` AND ${relation}.relname IN (${tables.map(literal).join(', ')})`);
+
 /** `to_jsonb(row)` reads a column that older servers lack without naming it: 14 has no NULLS NOT DISTINCT. */
 const POSTGRES: CatalogueQueries = {
-  columns: `
+  columns: (tables) => `
     SELECT c.relname AS "table", a.attname AS "column", format_type(a.atttypid, a.atttypmod) AS "type",
       NULL AS "bytes", NULL AS "scale", o.collname AS "collation", NOT a.attnotnull AS "nullable",
       a.attidentity = 'a' AS "identity", a.attgenerated <> '' AS "computed",
@@ -39,9 +46,9 @@ const POSTGRES: CatalogueQueries = {
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_collation o ON o.oid = a.attcollation
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    WHERE c.relnamespace = ${NAMESPACE} AND c.relkind IN ('r', 'p')
+    WHERE ${isOneOf('c', tables)} AND c.relkind IN ('r', 'p')
     ORDER BY c.relname, a.attnum`,
-  indexes: `
+  indexes: (tables) => `
     SELECT t.relname AS "table", n.relname AS "index", coalesce(a.attname, '(expression)') AS "column",
       i.indisprimary AS "primary",
       i.indisunique AND NOT coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS "unique",
@@ -53,9 +60,9 @@ const POSTGRES: CatalogueQueries = {
     JOIN pg_catalog.pg_am m ON m.oid = n.relam
     CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place)
     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
-    WHERE t.relnamespace = ${NAMESPACE} AND k.place <= i.indnkeyatts
+    WHERE ${isOneOf('t', tables)} AND k.place <= i.indnkeyatts
     ORDER BY t.relname, n.relname, k.place`,
-  foreignKeys: `
+  foreignKeys: (tables) => `
     SELECT t.relname AS "table", f.conname AS "constraint", a.attname AS "column", s.nspname AS "toSchema",
       r.relname AS "toTable", b.attname AS "toColumn",
       CASE f.confdeltype WHEN 'c' THEN 'cascade' WHEN 'n' THEN 'set null' WHEN 'd' THEN 'set default'
@@ -70,10 +77,10 @@ const POSTGRES: CatalogueQueries = {
     CROSS JOIN LATERAL unnest(f.conkey, f.confkey) WITH ORDINALITY AS k(mine, theirs, place)
     JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.mine
     JOIN pg_catalog.pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = k.theirs
-    WHERE f.contype = 'f' AND t.relnamespace = ${NAMESPACE}
+    WHERE f.contype = 'f' AND ${isOneOf('t', tables)}
     ORDER BY t.relname, f.conname, k.place`,
   // Nothing can keep it from its first statement: it comes before the change, has no WHEN and no list of columns.
-  triggers: `
+  triggers: (tables) => `
     SELECT t.relname AS "table", g.tgname AS "trigger", e.event AS "event", g.tgenabled IN ('O', 'A') AS "enabled",
       (g.tgtype & 2) <> 0 AND g.tgqual IS NULL AND g.tgattr::text = '' AS "always", p.prosrc AS "body"
     FROM pg_catalog.pg_trigger g
@@ -81,37 +88,38 @@ const POSTGRES: CatalogueQueries = {
     JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
     JOIN (VALUES (4, 'INSERT'), (8, 'DELETE'), (16, 'UPDATE'), (32, 'TRUNCATE')) AS e(bit, event)
       ON (g.tgtype & e.bit) <> 0
-    WHERE t.relnamespace = ${NAMESPACE} AND NOT g.tgisinternal
+    WHERE ${isOneOf('t', tables)} AND NOT g.tgisinternal
     ORDER BY t.relname, g.tgname, e.event`,
+  // Everything but the relations is found by its index: the servers' own thousands of columns and functions are not read.
   objects: `
     SELECT kind || ' ' || label AS "object" FROM (
-      SELECT 'table' AS kind, c.relname::text AS label FROM pg_catalog.pg_class c
-        WHERE c.relnamespace = ${NAMESPACE} AND c.relkind IN ('r', 'p')
+      WITH relations AS MATERIALIZED (
+        SELECT c.oid, c.relname::text AS name, c.relkind IN ('r', 'p') AS holds FROM pg_catalog.pg_class c
+        WHERE c.relnamespace = ${NAMESPACE} AND c.relkind IN ('r', 'p', 'v', 'm', 'f'))
+      SELECT 'table' AS kind, r.name AS label FROM relations r WHERE r.holds
       UNION ALL
-      SELECT 'column', c.relname || '.' || a.attname FROM pg_catalog.pg_attribute a
-        JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-        WHERE c.relnamespace = ${NAMESPACE} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+      SELECT unnest(CASE a.attidentity WHEN 'a' THEN ARRAY['column', 'identity'] ELSE ARRAY['column'] END),
+        r.name || '.' || a.attname FROM relations r
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid
+        WHERE r.holds AND a.attnum > 0 AND NOT a.attisdropped
       UNION ALL
-      SELECT 'index', t.relname || '.' || n.relname FROM pg_catalog.pg_index i
+      SELECT 'index', r.name || '.' || n.relname FROM relations r
+        JOIN pg_catalog.pg_index i ON i.indrelid = r.oid
         JOIN pg_catalog.pg_class n ON n.oid = i.indexrelid
-        JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
-        WHERE t.relnamespace = ${NAMESPACE}
       UNION ALL
-      SELECT 'constraint', r.relname || '.' || k.conname FROM pg_catalog.pg_constraint k
-        JOIN pg_catalog.pg_class r ON r.oid = k.conrelid
-        WHERE k.connamespace = ${NAMESPACE} AND k.contype <> 'n'
+      SELECT 'constraint', r.name || '.' || k.conname FROM relations r
+        JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid
+        WHERE k.contype <> 'n'
       UNION ALL
-      SELECT 'trigger', r.relname || '.' || t.tgname FROM pg_catalog.pg_trigger t
-        JOIN pg_catalog.pg_class r ON r.oid = t.tgrelid
-        WHERE r.relnamespace = ${NAMESPACE} AND NOT t.tgisinternal
+      SELECT 'trigger', r.name || '.' || t.tgname FROM relations r
+        JOIN pg_catalog.pg_trigger t ON t.tgrelid = r.oid
+        WHERE NOT t.tgisinternal
       UNION ALL
-      SELECT 'identity', c.relname || '.' || a.attname FROM pg_catalog.pg_attribute a
-        JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-        WHERE c.relnamespace = ${NAMESPACE} AND c.relkind IN ('r', 'p') AND a.attidentity = 'a'
-      UNION ALL
-      SELECT 'function', p.proname FROM pg_catalog.pg_proc p WHERE p.pronamespace = ${NAMESPACE}
+      SELECT 'function', p.proname FROM pg_catalog.pg_depend d
+        JOIN pg_catalog.pg_proc p ON p.oid = d.objid
+        WHERE d.classid = 'pg_catalog.pg_proc'::regclass
+          AND d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = ${NAMESPACE}
     ) AS objects ORDER BY 1`,
-  visibility: 'SELECT false AS "hidden"',
   hasTable: 'SELECT to_regclass(?) IS NOT NULL AS "there"',
 };
 
@@ -124,7 +132,7 @@ const TABLES = `(SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE
 const MSSQL: CatalogueQueries = {
   given: `
     SELECT TABLE_NAME AS "table", COLUMN_NAME AS "column" FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = N'${SCHEMA}'`,
-  columns: `
+  columns: () => `
     SELECT t.name AS "table", c.name AS "column", y.name AS "type", c.max_length AS "bytes", c.scale AS "scale",
       c.collation_name AS "collation", c.is_nullable AS "nullable", c.is_identity AS "identity",
       c.is_computed AS "computed",
@@ -135,7 +143,7 @@ const MSSQL: CatalogueQueries = {
     JOIN sys.types y ON y.user_type_id = c.user_type_id
     ORDER BY t.name, c.column_id`,
   // IGNORE_DUP_KEY drops a second row with a mere warning: that is not uniqueness.
-  indexes: `
+  indexes: () => `
     SELECT t.name AS "table", i.name AS "index", c.name AS "column", i.is_primary_key AS "primary",
       CASE WHEN i.is_unique = 1 AND i.ignore_dup_key = 0 THEN 1 ELSE 0 END AS "unique",
       CASE WHEN i.is_disabled = 0 AND i.is_hypothetical = 0 AND i.type IN (1, 2) THEN 1 ELSE 0 END AS "usable",
@@ -145,7 +153,7 @@ const MSSQL: CatalogueQueries = {
     JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id AND k.is_included_column = 0
     JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
     ORDER BY t.name, i.name, k.key_ordinal`,
-  foreignKeys: `
+  foreignKeys: () => `
     SELECT t.name AS "table", f.name AS "constraint", a.name AS "column", SCHEMA_NAME(r.schema_id) AS "toSchema",
       r.name AS "toTable", b.name AS "toColumn",
       LOWER(REPLACE(f.delete_referential_action_desc, '_', ' ')) AS "onDelete",
@@ -158,7 +166,7 @@ const MSSQL: CatalogueQueries = {
     JOIN sys.columns a ON a.object_id = k.parent_object_id AND a.column_id = k.parent_column_id
     JOIN sys.columns b ON b.object_id = k.referenced_object_id AND b.column_id = k.referenced_column_id
     ORDER BY t.name, f.name, k.constraint_column_id`,
-  triggers: `
+  triggers: () => `
     SELECT t.name AS "table", g.name AS "trigger", e.type_desc AS "event",
       CASE WHEN g.is_disabled = 0 THEN 1 ELSE 0 END AS "enabled", g.is_instead_of_trigger AS "always",
       (SELECT m.definition FROM sys.sql_modules m WHERE m.object_id = g.object_id) AS "body"

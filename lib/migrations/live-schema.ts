@@ -9,7 +9,7 @@ import { flagOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows'
 import { faults } from '../errors';
 import { CATALOGUE } from './catalogue';
 import { AS_THEY_ARE, givenNames, type GivenNames } from './given-names';
-import { dialectOf, SCHEMA } from './sql';
+import { SCHEMA } from './sql';
 
 // --- shapes --------------------------------------------------------------------------------------------------------
 
@@ -99,20 +99,10 @@ export interface LiveSchema {
 
 // --- reading -------------------------------------------------------------------------------------------------------
 
-/** Whoever can be asked SELECTs: a Reader, or a migration's own connection. */
+/** Whoever can be asked SELECTs: a Reader; a Writer sees its own uncommitted changes. */
 export interface Catalogue {
   readonly dialect: Dialect;
   ask<Found extends object>(sql: string, bindings?: readonly Knex.RawBinding[]): Promise<Found[]>;
-}
-
-/** The catalogue as a migration's transaction sees it, its own uncommitted changes included. */
-export function catalogueOf(knex: Knex): Catalogue {
-  const ask = async <Found extends object>(sql: string, bindings: readonly Knex.RawBinding[] = []) => {
-    const result: unknown = await knex.raw(sql, [...bindings]);
-    // PostgreSQL's driver wraps the rows, SQL Server's does not.
-    return Array.isArray(result) ? (result as Found[]) : (result as { rows: Found[] }).rows;
-  };
-  return { dialect: dialectOf(knex), ask };
 }
 
 /**
@@ -120,16 +110,24 @@ export function catalogueOf(knex: Knex): Catalogue {
  * @throws ToolkitError CONFIG where the login may not see definitions (SQL Server would show NULL in their place)
  */
 export async function readSchema(catalogue: Catalogue): Promise<LiveSchema> {
+  return { tables: await readTables(catalogue), objects: await listObjects(catalogue) };
+}
+
+/**
+ * The tables alone.
+ * @param only the names of those that matter, where not all do: on PostgreSQL the others cost nothing
+ * @throws ToolkitError as `readSchema`
+ */
+export async function readTables(catalogue: Catalogue, only?: readonly string[]): Promise<LiveSchema['tables']> {
   const { dialect } = catalogue;
   const queries = CATALOGUE[dialect];
-  const [visibility] = await catalogue.ask<Row>(queries.visibility);
-  if (visibility === undefined || flagOf(visibility, 'hidden')) throw faults.definitionsHidden(SCHEMA);
+  await assertShown(catalogue);
   const names = await namesOf(catalogue);
   const read = async (query: string) => byTable((await catalogue.ask<Row>(query)).map((row) => named(row, names)));
-  const columns = await read(queries.columns);
-  const indexes = await read(queries.indexes);
-  const foreignKeys = await read(queries.foreignKeys);
-  const triggers = await read(queries.triggers);
+  const columns = await read(queries.columns(only));
+  const indexes = await read(queries.indexes(only));
+  const foreignKeys = await read(queries.foreignKeys(only));
+  const triggers = await read(queries.triggers(only));
   const tables = [...columns].map(([table, rows]): [string, LiveTable] => {
     const own = triggersOf(dialect, triggers.get(table) ?? []);
     return [
@@ -143,7 +141,14 @@ export async function readSchema(catalogue: Catalogue): Promise<LiveSchema> {
       },
     ];
   });
-  return { tables: Object.fromEntries(tables), objects: await objectsOf(catalogue, names) };
+  return Object.fromEntries(tables);
+}
+
+async function assertShown(catalogue: Catalogue): Promise<void> {
+  const { visibility } = CATALOGUE[catalogue.dialect];
+  if (visibility === undefined) return;
+  const [row] = await catalogue.ask<Row>(visibility);
+  if (row === undefined || flagOf(row, 'hidden')) throw faults.definitionsHidden(SCHEMA);
 }
 
 async function namesOf(catalogue: Catalogue): Promise<GivenNames> {
@@ -164,12 +169,8 @@ function named(row: Row, names: GivenNames): Row {
 }
 
 /** The names of everything in schema canvas: tables, columns, indexes, constraints, triggers, functions. */
-export async function listObjects(knex: Knex): Promise<Set<string>> {
-  const catalogue = catalogueOf(knex);
-  return objectsOf(catalogue, await namesOf(catalogue));
-}
-
-async function objectsOf(catalogue: Catalogue, names: GivenNames): Promise<Set<string>> {
+export async function listObjects(catalogue: Catalogue): Promise<Set<string>> {
+  const names = await namesOf(catalogue);
   const rows = await catalogue.ask<Row>(CATALOGUE[catalogue.dialect].objects);
   return new Set(rows.map((row) => objectOf(textOf(row, 'object'), names)));
 }

@@ -5,7 +5,7 @@
 import { explain, withTransaction, type Database, type Reader, type Writer } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
 import type { Permit } from '../guard/guard';
-import { applyMigration, revertMigration, type AppliedStep } from './apply';
+import { applyMigration, revertMigration, type AppliedHere, type AppliedStep } from './apply';
 import { MIGRATIONS_FOLDER, readMigrations, type MigrationFile } from './files';
 import { nextBatch, readEntries, readLedger, recordHistory, type Applied, type Entry } from './ledger';
 import { findLosses } from './losses';
@@ -43,22 +43,29 @@ export async function migrateLatest(database: Database, permit: Permit, request:
   const files = readMigrations(request.folder);
   const plan = (applied: readonly Entry[]) => planLatest(files, applied, request.allowLate);
   const done: string[] = [];
-  let left = plan(await readEntries(database.canvas)).length;
   let batch: number | undefined;
-  while (left > 0) {
-    const step = await withTransaction(database, permit, MIGRATION_LOCK, async (writer) => {
-      const applied = await readEntries(writer);
-      const [next, ...rest] = plan(applied);
-      left = rest.length;
+  let last: Leaving | undefined;
+  if (plan(await readEntries(database.canvas)).length === 0) return done;
+  do {
+    last = await withTransaction(database, permit, MIGRATION_LOCK, async (writer) => {
+      const known = last !== undefined && writer.follows(last.writer) ? last : undefined;
+      const applied = known === undefined ? await readEntries(writer) : [];
+      const [next, ...rest] = known?.pending ?? plan(applied);
       if (next === undefined) return undefined;
       batch ??= nextBatch(applied);
-      return applyNext(database, writer, next, batch, request);
+      return { ...(await applyNext(database, writer, next, batch, request, known?.live)), writer, pending: rest };
     });
-    if (step === undefined) break;
-    done.push(step.name);
-    request.onApplied?.(step.name, step.durationMs);
-  }
+    if (last === undefined) break;
+    done.push(last.step.name);
+    request.onApplied?.(last.step.name, last.step.durationMs);
+  } while (last.pending.length > 0);
   return done;
+}
+
+/** What a transaction left. Under the next lock it is read anew, unless nobody else can have written in between. */
+interface Leaving extends AppliedHere {
+  readonly writer: Writer;
+  readonly pending: readonly MigrationFile[];
 }
 
 async function applyNext(
@@ -67,14 +74,15 @@ async function applyNext(
   file: MigrationFile,
   batch: number,
   request: RunRequest,
-): Promise<AppliedStep> {
+  live?: ReadonlySet<string>,
+): Promise<AppliedHere> {
   const { engine } = database;
-  const apply = () => applyMigration({ engine, writer }, file, request.actor);
-  const step = await showingLife(file.name, request.onAlive, apply).catch((error: unknown) => {
+  const apply = () => applyMigration({ engine, writer }, file, request.actor, live);
+  const applied = await showingLife(file.name, request.onAlive, apply).catch((error: unknown) => {
     throw inMigration(database, faults.migrationFailed, file.name, error);
   });
   await recordHistory(writer, file.name, batch);
-  return step;
+  return applied;
 }
 
 async function showingLife<T>(name: string, tell: RunRequest['onAlive'], work: () => Promise<T>): Promise<T> {
@@ -116,7 +124,7 @@ export async function rehearse(database: Database, permit: Permit, request: RunR
   await withTransaction(database, permit, MIGRATION_LOCK, async (writer) => {
     const applied = await readEntries(writer);
     for (const file of planLatest(files, applied, request.allowLate)) {
-      steps.push(await applyNext(database, writer, file, nextBatch(applied), request));
+      steps.push((await applyNext(database, writer, file, nextBatch(applied), request)).step);
     }
     throw new RehearsalOver();
   }).catch((error: unknown) => {

@@ -301,7 +301,7 @@ export function exercise(lane: Lane): void {
   test.serial(name('migrations and seeds are no-ops the second time, even without the ledger'), async (t) => {
     await access(await lane.ready(t), async (open) => {
       const { database, permit } = open;
-      const objects = () => withTransaction(database, permit, undefined, (writer) => listObjects(writer.sql));
+      const objects = () => withTransaction(database, permit, undefined, listObjects);
       const before = await objects();
       t.deepEqual(await migrateLatest(database, permit, { actor: 'suite' }), []);
       await execute(open, 'DELETE FROM canvas."MigrationLedger"', 'DELETE FROM canvas."knex_migrations"');

@@ -142,6 +142,6 @@ test('what the guard gives for enrolment writes nothing else, and what it gives 
   const asEnrolment = write as unknown as EnrolmentPermit;
   await t.throwsAsync(withTransaction(database, asWrite, undefined, never), { message: /needs a Permit/ });
   await t.throwsAsync(withEnrolment(database, asEnrolment, never, never), { message: /needs an EnrolmentPermit/ });
-  t.throws(() => new Writer(trx, asWrite, reader, new Date()), { message: /needs a Permit/ });
+  t.throws(() => new Writer(trx, asWrite, reader, { now: new Date() }), { message: /needs a Permit/ });
   t.throws(() => new Enroller(trx, asEnrolment, reader, new Date()), { message: /needs an EnrolmentPermit/ });
 });

@@ -52,9 +52,9 @@ export async function writers(): Promise<unknown[]> {
   await migrateLatest(database, enrolment, { actor: 'nobody' });
   return [
     // @ts-expect-error -- a Writer is not made without one
-    new Writer(trx, undefined, reader, new Date()),
+    new Writer(trx, undefined, reader, { now: new Date() }),
     // @ts-expect-error -- nor with one for enrolment
-    new Writer(trx, enrolment, reader, new Date()),
+    new Writer(trx, enrolment, reader, { now: new Date() }),
   ];
 }
 

@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import { withTransaction } from '../../lib/engines/database';
 import { UNKNOWN_FILTER } from '../../lib/migrations/catalogue';
 import { loadMigration, readMigrations } from '../../lib/migrations/files';
-import { catalogueOf, readSchema, type LiveSchema } from '../../lib/migrations/live-schema';
+import { readSchema, readTables, type LiveSchema } from '../../lib/migrations/live-schema';
 import { differences, fingerprint, unite, type Difference } from '../../lib/migrations/schema';
 import { access, lanes } from '../helpers/lanes';
 import type { Access } from '../../lib/access';
@@ -17,9 +17,9 @@ const E = 'canvas."HostSessionEvents"';
 async function schemaAfter(t: ExecutionContext, { database, permit }: Access, change: string): Promise<LiveSchema> {
   const seen: LiveSchema[] = [];
   await t.throwsAsync(
-    withTransaction(database, permit, undefined, async ({ sql }) => {
-      await sql.raw(change);
-      seen.push(await readSchema(catalogueOf(sql)));
+    withTransaction(database, permit, undefined, async (writer) => {
+      await writer.sql.raw(change);
+      seen.push(await readSchema(writer));
       throw new Error(ROLL_BACK);
     }),
     { message: ROLL_BACK },
@@ -395,6 +395,10 @@ for (const lane of lanes()) {
     await access(await lane.ready(t), async (open) => {
       const before = await readSchema(open.database.canvas);
       t.deepEqual(differences(CANVAS, before), [], 'nothing on a fresh database');
+      for (const table of TABLES) {
+        const some = await readTables(open.database.canvas, [table, 'NoSuchTable']);
+        t.deepEqual(some[table], before.tables[table], 'a table read alone is the same table');
+      }
       const whole = fingerprint(before.tables, TABLES);
       const isAllShown = before.tables['Sessions']?.indexes.every(({ filter }) => filter !== UNKNOWN_FILTER) === true;
       if (isAllShown) t.is(whole, fingerprint(CANVAS), 'the fingerprint is the same on every engine');
