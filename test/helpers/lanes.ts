@@ -226,8 +226,8 @@ export async function onMssqlServer(statement: string): Promise<void> {
   }
 }
 
-/** A session of the server's administrator. */
-export function openMssql(database?: string): Promise<tedious.Connection> {
+/** A session of the server's administrator. @param encrypt with TLS, whatever its certificate */
+export function openMssql(database?: string, encrypt = false): Promise<tedious.Connection> {
   const server = new URL(mssqlUrl ?? '');
   return connect(
     new tedious.Connection({
@@ -239,7 +239,7 @@ export function openMssql(database?: string): Promise<tedious.Connection> {
       options: {
         port: Number(server.port || 1433),
         database: database ?? (server.pathname.slice(1) || 'master'),
-        encrypt: false,
+        encrypt,
         trustServerCertificate: true,
       },
     }),
