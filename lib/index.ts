@@ -1,7 +1,7 @@
 /** The public API: what scripts use, and programs may. */
 export { permitFor, withAccess, withOpenTarget, requireTarget, type Access, type AccessRequest } from './access';
 export { appendEvent, checkChain, readEvents } from './audit';
-export { agreeToReplace, agreeToSet, assertSink, CHANGE_OPTIONS, changeSessions, GUID_OPTIONS } from './cli/changes';
+export { agreeToReplace, agreeToSet, assertChange, CHANGE_OPTIONS, changeSessions, GUID_OPTIONS } from './cli/changes';
 export { CHOICE_OPTIONS, FILTER_OPTIONS, readChoice } from './cli/choice';
 export { completionScript, SHELLS } from './cli/completion';
 export { accessRequest, runCommand, SHARED_OPTIONS, WRITING_OPTIONS, type CommandDefinition, type Run } from './cli/command';

@@ -25,7 +25,7 @@ await toolkit.runCommand({
   async run(run) {
     const { words } = run;
     const { ids } = await toolkit.readChoice(words);
-    toolkit.assertSink(words, ids);
+    toolkit.assertChange(words, ids, true);
     if (ids === undefined && words.text('if-exists') === undefined) throw faults.ifExistsNeeded();
     const terms = toTerms(words);
     await toolkit.withAccess(toolkit.accessRequest(run, terms.actor), async (access) => {

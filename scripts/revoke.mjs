@@ -24,6 +24,7 @@ await toolkit.runCommand({
   async run(run) {
     const { words } = run;
     const choice = await toolkit.readChoice(words, ['expired']);
+    toolkit.assertChange(words, choice.ids, false);
     if (choice.flags.includes('expired') && choice.expiringWithin !== undefined) {
       throw faults.usage('--expired and --expiring-within exclude each other.', 'What is past its date expires no more.');
     }

@@ -26,7 +26,7 @@ await toolkit.runCommand({
   async run(run) {
     const { words } = run;
     const choice = await toolkit.readChoice(words, ['key-older']);
-    toolkit.assertSink(words, choice.ids);
+    toolkit.assertChange(words, choice.ids, true);
     const terms = toTerms(words);
     await toolkit.withAccess(toolkit.accessRequest(run, terms.actor), async (access) => {
       const sessions = await sessionsOf(run, access, choice);

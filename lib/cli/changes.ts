@@ -68,17 +68,24 @@ export interface Task {
 }
 
 /**
- * Before anything is opened: where would the GUIDs go?
+ * Before anything is opened: can the words be meant, and where would the GUIDs go?
  * @param ids undefined where sessions are chosen by something else
  * @throws ToolkitError USAGE
  */
-export function assertSink(words: Words, ids: readonly number[] | undefined): void {
+export function assertChange(words: Words, ids: readonly number[] | undefined, makesGuids: boolean): void {
+  maxFailuresOf(words);
+  if (!makesGuids) return;
   const [out, resume] = [words.text('out'), words.text('resume')];
   if (out !== undefined && resume !== undefined) {
     throw faults.usage('--out and --resume exclude each other.', '--resume goes on with the file it names.', 'Give one of them.');
   }
   const isMany = ids === undefined || ids.length > MOST_ON_STDOUT;
   if (isMany && out === undefined && resume === undefined && !words.flag('dry-run')) throw faults.outNeeded(ids?.length, MOST_ON_STDOUT);
+}
+
+function maxFailuresOf(words: Words): number {
+  const limit = words.text('max-failures');
+  return limit === undefined ? Number.POSITIVE_INFINITY : parseCount('--max-failures', limit);
 }
 
 /**
@@ -160,7 +167,8 @@ async function apply(task: Task, pages: Iterable<Page> | AsyncIterable<Page>, to
   if (total > LONG_RUN) keepHeapSmall();
   const format = run.words.flag('json') ? 'json' : run.words.flag('quiet') ? 'quiet' : 'text';
   const isOne = total === 1 && !task.sessions.isSet;
-  const output = openOutput({ ...run, database, format, file, isOne, makesGuids });
+  const tellsEach = isOne || (file === undefined && !task.sessions.isSet);
+  const output = openOutput({ ...run, database, format, file, isOne, tellsEach, makesGuids });
   const progress = await showProgress(process.stderr, run.words.flag('quiet') ? 0 : total);
   const counts: Record<string, number> = {};
   const tell = async (results: readonly Result[], batch: Page) => {
@@ -176,8 +184,7 @@ async function apply(task: Task, pages: Iterable<Page> | AsyncIterable<Page>, to
     isStopped = true;
     run.notice('\nEnding after the current batch; interrupt again to end at once.\n');
   });
-  const limit = run.words.text('max-failures');
-  const maxFailures = limit === undefined ? Number.POSITIVE_INFINITY : parseCount('--max-failures', limit);
+  const maxFailures = maxFailuresOf(run.words);
   const batchSize = file === undefined && makesGuids ? 1 : BATCH;
   const request = { pages, batchSize, verbFor, tell, isStopped: () => isStopped, maxFailures };
   const tally = await changeMany(database, permit, keys, request, output.delivery)

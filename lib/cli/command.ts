@@ -174,7 +174,7 @@ async function parse(definition: CommandDefinition, words: readonly string[]): P
       const what = message ?? error?.message ?? 'The command line was not understood.';
       throw faults.usage(what.replace(/\s*\n\s*/g, ' '), 'Nothing was done.');
     });
-  const parsed = (await parser.parse([...words], {}, (_error, _argv, output) => {
+  const parsed = (await parser.parse(withDashes(words, options), {}, (_error, _argv, output) => {
     printed = output === '' ? undefined : output;
   })) as Record<string, unknown>;
   if (printed !== undefined) {
@@ -198,6 +198,17 @@ function refuseValuesOfFlags(words: readonly string[], options: Readonly<Record<
       throw faults.usage(`Unknown option ${word}.`, 'Only --no-color begins with --no-.');
     }
   }
+}
+
+/** `--file -` means standard input; yargs would take the dash for a word of its own. */
+function withDashes(words: readonly string[], options: Readonly<Record<string, Options>>): string[] {
+  const end = optionsOf(words).length;
+  const joined: string[] = [];
+  for (const [place, word] of words.entries()) {
+    if (word === '-' && place < end && isValue(words[place - 1], options)) joined.push(`${joined.pop()}=-`);
+    else joined.push(word);
+  }
+  return joined;
 }
 
 /** Is a word the value of the option before it? */

@@ -17,6 +17,8 @@ export interface OutputRequest {
   readonly file: OutFile | undefined;
   /** One session alone: it is told in full, and its error is the command's. */
   readonly isOne: boolean;
+  /** Each session is told in words; otherwise only how many there were. */
+  readonly tellsEach: boolean;
   /** Are GUIDs made? */
   readonly makesGuids: boolean;
 }
@@ -124,9 +126,8 @@ function record({ file, notice }: OutputRequest, make: (format: FileFormat) => s
 }
 
 async function concludeOutcome(request: OutputRequest, outcome: Outcome): Promise<void> {
-  const { database, file, format, isOne, notice, print } = request;
-  const isToldLater = file !== undefined && !isOne && format !== 'json';
-  if (isToldLater) return;
+  const { database, file, format, notice, print, tellsEach } = request;
+  if (!tellsEach && format !== 'json') return;
   const isEnded = outcome.status === 'revoked' || (outcome.status === 'kept' && !request.makesGuids);
   const isShown = file === undefined && ['provisioned', 'rotated'].includes(outcome.status);
   const ended = format === 'text' && isEnded ? endedText(outcome) : undefined;
