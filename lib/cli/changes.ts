@@ -228,9 +228,9 @@ async function openFile({ notice, words }: Run, access: Access): Promise<Opened>
 }
 
 /** What of the file was never committed is put aside, so that nothing that looks like a GUID stays among those that hold. */
-async function continueFile(path: string, format: FileFormat, { database, keys }: Access, notice: Run['notice']): Promise<Opened> {
-  const { content, ids, size, tail } = readEarlier(path, format);
-  const committed = await wereCommitted(database.canvas, keys, tail);
+async function continueFile(path: string, format: FileFormat, { database, keys, permit }: Access, notice: Run['notice']): Promise<Opened> {
+  const { content, ids, size, tail } = readEarlier(path, format, BATCH + 1);
+  const committed = await wereCommitted(database, permit, keys, tail);
   const firstVoid = committed.indexOf(false);
   const voids = firstVoid < 0 ? 0 : committed.length - firstVoid;
   // One transaction at most can have been cut off, and it was the last.

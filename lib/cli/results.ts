@@ -70,21 +70,19 @@ export interface Found {
 export interface Earlier {
   /** The KSESSIONS ids of all records that hold a GUID. */
   readonly ids: readonly number[];
-  /** The last of those records: more than one transaction can have written. */
+  /** The last of those records: as many as one transaction can have written. */
   readonly tail: readonly Found[];
   /** Where the last whole line ends, in bytes: a killed run may have left a part of one. */
   readonly size: number;
   readonly content: Buffer;
 }
 
-/** More than a batch, whatever version wrote it. */
-const TAIL = 5_000;
-
 /**
  * Reads the file of an earlier run. Records without a GUID are passed over: those sessions are asked about again.
+ * @param most how many records one transaction can have written
  * @throws ToolkitError CONFIG when it cannot be read, or is no such file
  */
-export function readEarlier(path: string, format: FileFormat): Earlier {
+export function readEarlier(path: string, format: FileFormat, most: number): Earlier {
   const content = readBytes(path);
   const ids: number[] = [];
   let tail: Found[] = [];
@@ -98,11 +96,11 @@ export function readEarlier(path: string, format: FileFormat): Earlier {
     if (cells !== undefined && guid !== undefined) {
       ids.push(cells.id);
       tail.push({ ksessionsId: cells.id, guid, offset: size });
-      if (tail.length > 2 * TAIL) tail = tail.slice(-TAIL);
+      if (tail.length > 2 * most) tail = tail.slice(-most);
     }
     size = end + 1;
   }
-  return { ids, tail: tail.slice(-TAIL), size, content };
+  return { ids, tail: tail.slice(-most), size, content };
 }
 
 function readBytes(path: string): Buffer {

@@ -265,7 +265,7 @@ export function exerciseChanges(lane: Lane, withCleared: WithCleared): void {
       const handedOver = [...parsed, { ksessionsId: 15, guid: HostGuid.make() }, { ...parsed[1], ksessionsId: 212 } as (typeof parsed)[0]];
       const newer = new HmacKey(Buffer.from('another-key-0123456789-abcdefghijklmnopqrstu'));
       const keys = { ...open.keys, signing: newer, all: [newer, ...open.keys.all] };
-      t.deepEqual(await wereCommitted(open.database.canvas, keys, handedOver), [true, true, false, false]);
+      t.deepEqual(await wereCommitted(open.database, open.permit, keys, handedOver), [true, true, false, false]);
     });
   });
 }
