@@ -4,10 +4,11 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { access, execute, pgliteLane, postgresLane, postgresUrl, type Scratch } from '../helpers/lanes';
-import { commandOf, jsonLines, runHere } from '../helpers/script';
+import { commandOf, jsonLines, run, runHere, start } from '../helpers/script';
 import { shareScratch } from '../helpers/shared';
-import { hostSessions, rowsOf, snapshot, verifies } from '../helpers/state';
+import { count, hostSessions, rowsOf, snapshot, verifies } from '../helpers/state';
 
 const GUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/;
 
@@ -217,5 +218,39 @@ test.serial('revoke --expired ends what is past its date, linked or not, and not
     t.regex(stderr, /host GUIDs could not be handed over, so nothing was changed[^]+EFBIG[^]+An earlier GUID still works/);
     t.deepEqual(await access(scratch, ({ database }) => rowsOf(database)), before);
     t.false(existsSync(out), 'no file with void GUIDs is left');
+  },
+);
+
+(postgresUrl === undefined || process.platform === 'win32' ? test.skip : test.serial)(
+  'postgres: an interrupt ends a long run after its current set, says how to go on, and --resume does the rest',
+  async (t) => {
+    const scratch = await postgresLane.ready(t);
+    const SESSIONS = 3000;
+    await access(scratch, (open) =>
+      execute(
+        open,
+        `INSERT INTO dbo."Sessions" ("SessionID", "SessionName") SELECT n, 'Session ' || n FROM generate_series(100001, 100000 + ${SESSIONS}) n`,
+        `INSERT INTO dbo."SessionTranscripts" ("TranscriptID", "SessionID", "Transcript")
+         SELECT n, n, '<p>Text</p>' FROM generate_series(100001, 100000 + ${SESSIONS}) n`,
+      ),
+    );
+    const path = join(scratch.folder, 'all.txt');
+    const { child, finished } = start(scratch, 'provision', [`100001-${100000 + SESSIONS}`, '--out', path]);
+    // The first set is on the disk and about to be committed.
+    while (child.exitCode === null && (!existsSync(path) || statSync(path).size === 0)) await sleep(5);
+    child.kill('SIGINT');
+    const { code, stderr } = await finished;
+    t.is(code, 130, stderr);
+    t.regex(stderr, /Ending after the current batch; interrupt again to end at once/);
+    t.regex(stderr, /INTERRUPTED: Interrupted after the current batch\.\n {2}\d+ sessions are done and committed, \d+ are left\.\n.+--resume /);
+    const handedOver = readFileSync(path, 'utf8').trim().split('\n').length;
+    t.true(handedOver > 0 && handedOver < SESSIONS, String(handedOver));
+    const live = () => access(scratch, ({ database }) => count(database, 'canvas."HostSessions" WHERE "IsActive"'));
+    t.is(await live(), handedOver, 'what was handed over is committed, and nothing else');
+    const rest = await run(scratch, 'provision', [`100001-${100000 + SESSIONS}`, '--resume', path]);
+    t.is(rest.code, 0, rest.stderr);
+    t.is(rest.stdout, `${SESSIONS - handedOver} provisioned. GUIDs are in ${path}, which only you can read.\n`);
+    t.regex(rest.stderr, new RegExp(`Going on behind ${handedOver} sessions that are done`));
+    t.is(await live(), SESSIONS);
   },
 );
