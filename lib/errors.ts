@@ -532,6 +532,38 @@ export const faults = {
       'A migration is named by 14 digits, an underscore, and letters, digits, _ or -, and ends in .ts or .js.',
       'Rename it, or move it elsewhere.',
     ),
+  migrationNotLoaded: (file: string, cause: unknown) =>
+    make(
+      'CONFIG',
+      `The file migrations/${file} cannot be loaded.`,
+      loadMessage(cause),
+      'Mend the file, then run the command again. Nothing was done.',
+      { cause },
+    ),
+  /** @param wrong one phrase each */
+  migrationIncomplete: (file: string, wrong: readonly string[]) =>
+    make(
+      'CONFIG',
+      `The file migrations/${file} is no migration.`,
+      `${wrong.join('; ')}.`,
+      'It exports up, down and, where it has them, shape and preflight: see docs/migrations.md. Nothing was done.',
+    ),
+  migrationNotRecorded: (file: string, direction: 'up' | 'down', cause: unknown) =>
+    make(
+      'CONFIG',
+      `What migrations/${file} would send cannot be written down.`,
+      `Its ${direction} fails where no database answers: ${loadMessage(cause)}`,
+      'A migration must not go by what it reads: put the condition into its SQL (lib/migrations/sql.ts). Nothing was done.',
+      { cause },
+    ),
+  /** @param statement as it stands in the text */
+  migrationNotOneTransaction: (name: string, statement: string) =>
+    make(
+      'CONFIG',
+      `The migration ${name} would end or nest the transaction that it runs in.`,
+      `It sends: ${statement}`,
+      'Take the statement out: each migration is one transaction with its rows in the books. Nothing was done.',
+    ),
   migrationDoubled: (one: string, other: string) =>
     make(
       'CONFIG',
@@ -995,6 +1027,13 @@ function about(ids: readonly number[]): Facts {
 
 function sessions(ids: readonly number[]): string {
   return ids.length === 1 ? `KSESSIONS session ${ids[0]}` : `${ids.length} sessions`;
+}
+
+/** A compiler begins with the place, in lines of their own; an error thrown says what it is. */
+function loadMessage(cause: unknown): string {
+  const lines = (cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)).split('\n');
+  const told = lines.map((line) => line.trim()).filter((line) => line !== '');
+  return redacted(told.slice(0, 2).join(' '));
 }
 
 function systemCode(cause: unknown): string {

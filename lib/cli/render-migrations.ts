@@ -1,7 +1,8 @@
 /** Migrations as people and programs read them. */
 import type { Database } from '../engines/database';
-import type { AppliedStep, Obstacles } from '../migrations/apply';
+import type { AppliedStep } from '../migrations/apply';
 import { sha256, type HandoffFile } from '../migrations/handoff';
+import type { Obstacles } from '../migrations/obstacles';
 import { faultOf } from '../migrations/plan';
 import { sentenceOf } from '../migrations/preflight';
 import type { PreviewStep, Status } from '../migrations/preview';
@@ -20,7 +21,18 @@ export function runText(status: 'migrated' | 'rolled-back', names: readonly stri
   return names.length === 0 ? 'Nothing to take back.\n' : `${say(names.length, 'migration')} taken back.\n`;
 }
 
-const obstaclesJson = ({ schema, rows }: Obstacles) => ({ rowsInTheWay: rows, schemaInTheWay: schema });
+const obstaclesJson = ({ rows, schema, unfit }: Obstacles) => ({
+  rowsInTheWay: rows,
+  schemaInTheWay: schema,
+  statementsInTheWay: unfit.map(({ statement }) => statement),
+});
+
+/** Everything in the way, one sentence each. */
+const obstacleSentences = ({ rows, schema, unfit }: Obstacles): string[] => [
+  ...unfit.map(({ statement, what }) => `${what} (${statement})`),
+  ...schema.map(({ sentence }) => sentence),
+  ...rows.map(sentenceOf),
+];
 
 export function statusJson(database: Database, status: Status): object {
   return {
@@ -33,28 +45,25 @@ export function statusJson(database: Database, status: Status): object {
       appliedAt: appliedAt?.toISOString() ?? null,
       ...objects,
     })),
-    pending: status.pending.map(({ name }) => ({ name, ...obstaclesJson(status.obstacles.get(name) ?? NONE) })),
+    pending: status.prospects.map(({ file: { name }, obstacles }) => ({ name, ...obstaclesJson(obstacles) })),
     problems: status.problems,
   };
 }
-
-const NONE: Obstacles = { schema: [], rows: [] };
 
 export function statusText(status: Status): string {
   const applied = status.applied.map(
     ({ name, appliedAt, appliedBy }) =>
       `applied  ${name}  ${appliedAt?.toISOString() ?? 'not in the ledger'}  by ${plain(appliedBy ?? 'unknown')}\n`,
   );
-  const pending = status.pending.map(({ name }) => `pending  ${name}\n${obstaclesText(status.obstacles.get(name) ?? NONE)}`);
+  const pending = status.prospects.map(({ file: { name }, obstacles }) => `pending  ${name}\n${obstaclesText(obstacles)}`);
   const problems = status.problems.map((problem) => `problem  ${faultOf(problem).message}\n`);
   const enrolled = status.isEnrolled ? [] : ['This database is not enrolled.\n'];
   const done = status.pending.length === 0 ? ['The schema is up to date.\n'] : [];
   return [...enrolled, ...applied, ...pending, ...problems, ...done].join('');
 }
 
-function obstaclesText({ schema, rows }: Obstacles): string {
-  const all = [...schema.map(({ sentence }) => sentence), ...rows.map(sentenceOf)];
-  return all.map((sentence) => `         in the way: ${plain(sentence)}\n`).join('');
+function obstaclesText(obstacles: Obstacles): string {
+  return obstacleSentences(obstacles).map((sentence) => `         in the way: ${plain(sentence)}\n`).join('');
 }
 
 export function planJson(database: Database, status: Status, steps: readonly PreviewStep[]): object {
@@ -63,12 +72,7 @@ export function planJson(database: Database, status: Status, steps: readonly Pre
     status: 'plan',
     target: targetJson(database),
     enrolled: status.isEnrolled,
-    steps: steps.map(({ name, statements, safety, schema, rows }) => ({
-      name,
-      statements,
-      safety,
-      ...obstaclesJson({ schema, rows }),
-    })),
+    steps: steps.map(({ name, statements, safety, ...obstacles }) => ({ name, statements, safety, ...obstaclesJson(obstacles) })),
     problems: status.problems,
   };
 }
@@ -78,8 +82,8 @@ export function planText(status: Status, steps: readonly PreviewStep[], end: str
   const comment = (text: string) => `-- ${plain(text)}\n`;
   const head = status.isEnrolled ? '' : comment('This database is not enrolled.');
   const problems = status.problems.map((problem) => comment(`PROBLEM: ${faultOf(problem).message}`)).join('');
-  const bodies = steps.map(({ name, statements, safety, schema, rows }) => {
-    const ways = [...schema.map(({ sentence }) => sentence), ...rows.map(sentenceOf)].map((text) => comment(`IN THE WAY: ${text}`));
+  const bodies = steps.map(({ name, statements, safety, ...obstacles }) => {
+    const ways = obstacleSentences(obstacles).map((text) => comment(`IN THE WAY: ${text}`));
     const risks = safety.map(({ severity, what, saferWay }) => comment(`${severity.toUpperCase()}: ${what} ${saferWay}`));
     const body = statements.map((statement) => `${statement}\n${end}\n`).join('\n');
     return `${comment(`=== ${name}`)}${ways.join('')}${risks.join('')}\n${body}`;

@@ -8,11 +8,12 @@ import type { Engine } from '../engines/engine';
 import { faults } from '../errors';
 import { loadMigration, type Migration, type MigrationFile } from './files';
 import { recordInLedger, strikeOut, type Objects } from './ledger';
+import { listObjects, readTables, readTakenNames, type LiveSchema } from './live-schema';
 import { findLosses, lockWhatWasMade } from './losses';
+import { findObstacles, refusalOfObstacles } from './obstacles';
 import type { RollbackStep } from './plan';
-import { findRowsInTheWay, sentenceOf, type PreflightFinding } from './preflight';
-import { listObjects, readTables, type Catalogue, type LiveSchema } from './live-schema';
-import { differences, isAbout, serves, type Difference, type DifferenceKind, type ExpectedSchema } from './schema';
+import { recordMigration } from './record';
+import { differences, isAbout, serves, type ExpectedSchema } from './schema';
 
 /** A transaction at work on the schema. */
 export interface Work {
@@ -33,33 +34,10 @@ export interface AppliedHere {
   readonly live: ReadonlySet<string>;
 }
 
-/** What is otherwise than a migration expects and no `up` mends: it makes what is missing, it changes nothing. */
-const IN_THE_WAY: readonly DifferenceKind[] = [
-  'type', 'nullability', 'default', 'primary key', 'delete rule', 'untrusted foreign key',
-];
-
-/** What keeps a migration from being applied to the schema and the rows as they are. */
-export interface Obstacles {
-  readonly schema: readonly Difference[];
-  readonly rows: readonly PreflightFinding[];
-}
-
-/** Asks, before the migration: creates nothing and needs no write permission. */
-export async function findObstacles(
-  catalogue: Catalogue,
-  { shape = {}, preflight = [] }: Migration,
-  live: LiveSchema,
-): Promise<Obstacles> {
-  const schema = differences(shape, live).filter(
-    ({ kind, severity }) => severity === 'fault' && IN_THE_WAY.includes(kind),
-  );
-  return { schema, rows: await findRowsInTheWay(catalogue, live.objects, preflight) };
-}
-
 /**
  * Applies one migration and records it in the ledger.
  * @param live what the schema holds, where that is known for certain; it is read where it is left out
- * @throws ToolkitError DATA_NOT_READY, SCHEMA_UNSUPPORTED, and the driver's errors
+ * @throws ToolkitError CONFIG, DATA_NOT_READY, SCHEMA_UNSUPPORTED, and the driver's errors
  */
 export async function applyMigration(
   { engine, writer }: Work,
@@ -68,9 +46,14 @@ export async function applyMigration(
   live?: ReadonlySet<string>,
 ): Promise<AppliedHere> {
   await engine.prepareSchemaChange(writer.sql);
-  const migration = loadMigration(file);
+  const recorded = await recordMigration(writer.dialect, file);
+  const { migration } = recorded;
   const before = await readFor(migration, writer, live ?? (await listObjects(writer)));
-  assertNoObstacles(file.name, writer.permit.target.name, await findObstacles(writer, migration, before));
+  // Where nothing came in between, the names were looked at with the whole list.
+  const taken = live === undefined ? await readTakenNames(writer) : [];
+  const obstacles = await findObstacles(writer, recorded, { ...before, taken });
+  const refusal = refusalOfObstacles(file.name, writer.permit.target.name, obstacles);
+  if (refusal !== undefined) throw refusal;
 
   const start = performance.now();
   await migration.up(writer.sql);
@@ -98,11 +81,6 @@ export async function applyMigration(
 async function readFor({ shape = {} }: Migration, writer: Writer, objects: ReadonlySet<string>): Promise<LiveSchema> {
   const tables = Object.keys(shape).filter((table) => objects.has(`table ${table}`));
   return { tables: tables.length === 0 ? {} : await readTables(writer, tables), objects };
-}
-
-function assertNoObstacles(name: string, target: string, { schema, rows }: Obstacles): void {
-  if (schema.length > 0) throw faults.schemaUnsupported(name, 'before', schema.map(({ sentence }) => sentence));
-  if (rows.length > 0) throw faults.dataNotReady(name, target, rows.map(sentenceOf));
 }
 
 /** A migration that did something else than it promises does not stand (I-15, I-16). */

@@ -13,16 +13,18 @@ type AboutTables = (tables?: readonly string[]) => string;
 export interface CatalogueQueries {
   /** table, column: as they were given, where the catalogue may keep them otherwise. */
   readonly given?: string;
-  /** table, column, type, bytes, scale, collation, nullable, identity, computed, default */
+  /** table, column, type, bytes, scale, collation, nullable, identity, generated, computed, default */
   readonly columns: AboutTables;
   /** table, index, column, primary, unique, usable, filter */
   readonly indexes: AboutTables;
   /** table, constraint, column, toSchema, toTable, toColumn, onDelete, trusted, enabled */
   readonly foreignKeys: AboutTables;
-  /** table, trigger, event, enabled, always, body */
+  /** table, trigger, event, enabled, always, body, routine */
   readonly triggers: AboutTables;
   /** object: a kind and a name, of everything in the schema */
   readonly objects: string;
+  /** scope, table, name, what: every name that is taken, where it is (obstacles.ts has the scopes), and by what */
+  readonly names: string;
   /** hidden: whether the catalogue shows this login less than there is, where it can do that */
   readonly visibility?: string;
   /** there: whether a table is; one binding, the quoted two-part name */
@@ -40,7 +42,7 @@ const POSTGRES: CatalogueQueries = {
   columns: (tables) => `
     SELECT c.relname AS "table", a.attname AS "column", format_type(a.atttypid, a.atttypmod) AS "type",
       NULL AS "bytes", NULL AS "scale", o.collname AS "collation", NOT a.attnotnull AS "nullable",
-      a.attidentity = 'a' AS "identity", a.attgenerated <> '' AS "computed",
+      a.attidentity = 'a' AS "identity", a.attidentity <> '' AS "generated", a.attgenerated <> '' AS "computed",
       pg_get_expr(d.adbin, d.adrelid) AS "default"
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -82,7 +84,8 @@ const POSTGRES: CatalogueQueries = {
   // Nothing can keep it from its first statement: it comes before the change, has no WHEN and no list of columns.
   triggers: (tables) => `
     SELECT t.relname AS "table", g.tgname AS "trigger", e.event AS "event", g.tgenabled IN ('O', 'A') AS "enabled",
-      (g.tgtype & 2) <> 0 AND g.tgqual IS NULL AND g.tgattr::text = '' AS "always", p.prosrc AS "body"
+      (g.tgtype & 2) <> 0 AND g.tgqual IS NULL AND g.tgattr::text = '' AS "always", p.prosrc AS "body",
+      p.pronamespace::regnamespace || '.' || p.proname AS "routine"
     FROM pg_catalog.pg_trigger g
     JOIN pg_catalog.pg_class t ON t.oid = g.tgrelid
     JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
@@ -120,6 +123,31 @@ const POSTGRES: CatalogueQueries = {
         WHERE d.classid = 'pg_catalog.pg_proc'::regclass
           AND d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = ${NAMESPACE}
     ) AS objects ORDER BY 1`,
+  // What CREATE OR REPLACE replaces is not in the way; a standalone type shares the names of tables.
+  names: `
+    SELECT 'relation' AS "scope", t.relname::text AS "table", c.relname::text AS "name",
+      CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+        WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'type' ELSE 'index' END AS "what"
+    FROM pg_catalog.pg_class c
+    LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+    WHERE c.relnamespace = ${NAMESPACE}
+    UNION ALL
+    SELECT 'type', NULL, t.typname, 'type' FROM pg_catalog.pg_type t
+      WHERE t.typnamespace = ${NAMESPACE} AND t.typrelid = 0 AND t.typcategory <> 'A'
+    UNION ALL
+    SELECT 'constraint', t.relname, k.conname, 'constraint'
+      FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class t ON t.oid = k.conrelid
+      WHERE t.relnamespace = ${NAMESPACE}
+    UNION ALL
+    SELECT 'trigger', t.relname, g.tgname, 'trigger'
+      FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class t ON t.oid = g.tgrelid
+      WHERE t.relnamespace = ${NAMESPACE} AND NOT g.tgisinternal
+    UNION ALL
+    SELECT 'routine', NULL, p.proname, 'routine' FROM pg_catalog.pg_depend d
+      JOIN pg_catalog.pg_proc p ON p.oid = d.objid
+      WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.refclassid = 'pg_catalog.pg_namespace'::regclass
+        AND d.refobjid = ${NAMESPACE} AND p.pronargs = 0
+        AND NOT (p.prokind = 'f' AND p.prorettype = 'pg_catalog.trigger'::regtype)`,
   hasTable: 'SELECT to_regclass(?) IS NOT NULL AS "there"',
 };
 
@@ -135,7 +163,7 @@ const MSSQL: CatalogueQueries = {
   columns: () => `
     SELECT t.name AS "table", c.name AS "column", y.name AS "type", c.max_length AS "bytes", c.scale AS "scale",
       c.collation_name AS "collation", c.is_nullable AS "nullable", c.is_identity AS "identity",
-      c.is_computed AS "computed",
+      c.is_identity AS "generated", c.is_computed AS "computed",
       (SELECT d.definition FROM sys.default_constraints d
         WHERE d.parent_object_id = c.object_id AND d.parent_column_id = c.column_id) AS "default"
     FROM ${TABLES} t
@@ -169,7 +197,8 @@ const MSSQL: CatalogueQueries = {
   triggers: () => `
     SELECT t.name AS "table", g.name AS "trigger", e.type_desc AS "event",
       CASE WHEN g.is_disabled = 0 THEN 1 ELSE 0 END AS "enabled", g.is_instead_of_trigger AS "always",
-      (SELECT m.definition FROM sys.sql_modules m WHERE m.object_id = g.object_id) AS "body"
+      (SELECT m.definition FROM sys.sql_modules m WHERE m.object_id = g.object_id) AS "body",
+      NULL AS "routine"
     FROM ${TABLES} t
     JOIN sys.triggers g ON g.parent_id = t.object_id
     JOIN sys.trigger_events e ON e.object_id = g.object_id
@@ -190,6 +219,14 @@ const MSSQL: CatalogueQueries = {
       SELECT 'trigger', CONCAT(t.name, '.', g.name) FROM ${TABLES} t
         JOIN sys.triggers g ON g.parent_id = t.object_id
     ) o ORDER BY 1`,
+  names: `
+    SELECT 'object' AS "scope", p.name AS "table", o.name AS "name",
+      CASE WHEN o.type = 'U' THEN 'table' ELSE LOWER(REPLACE(o.type_desc, '_', ' ')) END AS "what"
+    FROM sys.objects o LEFT JOIN sys.objects p ON p.object_id = o.parent_object_id
+    WHERE o.schema_id = SCHEMA_ID(N'${SCHEMA}')
+    UNION ALL
+    SELECT 'index', t.name, i.name, 'index'
+    FROM ${TABLES} t JOIN sys.indexes i ON i.object_id = t.object_id AND i.name IS NOT NULL`,
   // NULL where the schema does not exist yet: then nothing is hidden. Babelfish knows no such right and hides nothing.
   visibility: `
     SELECT CASE WHEN HAS_PERMS_BY_NAME(N'${SCHEMA}', 'SCHEMA', 'VIEW DEFINITION') = 0 AND NOT ${IS_BABELFISH}

@@ -17,7 +17,7 @@ export function createWithBody(judge: Judge): boolean {
   const as = findWord(cursor.rest, 'AS');
   const body = cursor.rest.slice(as + 1);
   if (as < 0 || body.length === 0) return false;
-  judge.lookIntoText(textFrom(judge.piece, body));
+  judge.lookIntoText(textFrom(judge.piece, body), true);
   return true;
 }
 
@@ -46,16 +46,16 @@ function createBodyPostgres(judge: Judge, kind: string | undefined): boolean {
   const body = cursor.rest[as + 1];
   const language = cursor.rest[findWord(cursor.rest, 'LANGUAGE') + 1];
   if (as < 0 || body?.kind !== 'string') return false;
-  return judgeBody(judge, body.value, language?.value.toLowerCase());
+  return judgeBody(judge, body.value, language?.value.toLowerCase(), true);
 }
 
-function judgeBody(judge: Judge, body: string, language: string | undefined): boolean {
+function judgeBody(judge: Judge, body: string, language: string | undefined, runsLater = false): boolean {
   if (language === 'sql') {
-    judge.lookIntoText(body);
+    judge.lookIntoText(body, runsLater);
     return true;
   }
   if (language !== 'plpgsql') return false;
-  for (const piece of piecesOfBody(body)) judge.lookInto(piece);
+  for (const piece of piecesOfBody(body)) judge.lookInto(piece, runsLater);
   return true;
 }
 

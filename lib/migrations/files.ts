@@ -1,10 +1,11 @@
 /** The migration files, read in order, with a checksum that line ends, a BOM and the extension do not change. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Knex } from 'knex';
 import { PACKAGE_ROOT } from '../config/settings';
 import { faults } from '../errors';
+import { faultsOfExports } from './exports';
 import type { Preflight } from './preflight';
 import type { ExpectedSchema } from './schema';
 
@@ -60,8 +61,22 @@ function checksumOf(source: string): string {
   return createHash('sha256').update(normalised, 'utf8').digest('hex');
 }
 
-/** Loads one migration. ts-node is registered by whoever loaded this file. */
+/**
+ * Loads one migration. ts-node is registered by whoever loaded this file.
+ * @throws ToolkitError CONFIG for a file that cannot be loaded, or does not export what a migration must
+ */
 export function loadMigration(file: MigrationFile): Migration {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- the path is known at run time only
-  return require(file.path) as Migration;
+  const exported = load(file);
+  const wrong = faultsOfExports(exported);
+  if (wrong.length > 0) throw faults.migrationIncomplete(basename(file.path), wrong);
+  return exported as Migration;
+}
+
+function load({ path }: MigrationFile): unknown {
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- the path is known at run time only
+    return require(path) as unknown;
+  } catch (cause) {
+    throw faults.migrationNotLoaded(basename(path), cause);
+  }
 }

@@ -11,6 +11,8 @@ export interface Finding {
   readonly statement: string;
   readonly what: string;
   readonly saferWay: string;
+  /** It stands in the body of a routine or trigger: the migration makes it and does not run it. */
+  readonly runsLater?: true;
 }
 
 interface Wording {

@@ -11,10 +11,10 @@ import { faults, ToolkitError } from '../errors';
 import { MARKER_TABLE } from '../guard/marker';
 import { CATALOGUE } from './catalogue';
 import { createMarkerTable } from './enrol';
-import { loadMigration, readMigrations, type Migration, type MigrationFile } from './files';
+import { readMigrations, type Migration, type MigrationFile } from './files';
 import { createBookkeeping, HISTORY_TABLE, LEDGER_TABLE } from './ledger';
 import type { Preflight } from './preflight';
-import { recordStatements } from './record';
+import { recordMigration, recordStatements } from './record';
 import { MIGRATION_LOCK } from './run';
 import { assess } from './safety';
 import { unite, type ExpectedSchema } from './schema';
@@ -52,8 +52,8 @@ export async function composeHandoff(database: string, folder?: string): Promise
   requirePlainName(database);
   const steps: Step[] = [];
   for (const file of readMigrations(folder)) {
-    const migration = loadMigration(file);
-    steps.push({ file, migration, statements: await recordStatements('mssql', (knex) => migration.up(knex)) });
+    const { migration, up } = await recordMigration('mssql', file);
+    steps.push({ file, migration, statements: up });
   }
   const books = await recordStatements('mssql', async (knex) => {
     await createBookkeeping(knex);

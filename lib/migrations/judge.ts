@@ -50,14 +50,15 @@ export class Judge {
     if (!this.findings.some(({ what }) => what === found.what)) this.findings.push(found);
   }
 
-  /** Judges a piece that stands in this one. */
-  lookInto(piece: Piece): void {
-    this.findings.push(...this.scope.assess(piece));
+  /** Judges a piece that stands in this one. @param runsLater whether this one only makes it */
+  lookInto(piece: Piece, runsLater = false): void {
+    const found = this.scope.assess(piece);
+    this.findings.push(...(runsLater ? found.map((one) => ({ ...one, runsLater: true as const })) : found));
   }
 
-  /** Judges a text that this one runs. */
-  lookIntoText(text: string): void {
-    for (const piece of piecesOf(this.dialect, text)) this.lookInto(piece);
+  /** Judges a text that this one runs, or makes. */
+  lookIntoText(text: string, runsLater = false): void {
+    for (const piece of piecesOf(this.dialect, text)) this.lookInto(piece, runsLater);
   }
 
   /** What is neither known nor looked at is a finding of its own. */

@@ -64,6 +64,11 @@ export interface TableShape {
 /** Tables of schema canvas by name. */
 export type SchemaShape = Readonly<Record<string, TableShape>>;
 
+export interface LiveColumn extends ColumnShape {
+  /** The database makes an id where none is given; whether it refuses one that is given stands in `identity`. */
+  readonly generated: boolean;
+}
+
 /** An index as it is. A filter that `where` cannot say stands in `filter` alone. */
 export interface LiveIndex extends IndexShape {
   readonly name: string;
@@ -80,11 +85,16 @@ export interface LiveForeignKey extends ForeignKeyShape {
 export interface LiveTrigger {
   readonly name: string;
   readonly enabled: boolean;
+  /** The events it always runs before or instead of. */
+  readonly always: readonly string[];
   /** What it refuses outright, as its first statement. */
   readonly refuses: readonly string[];
+  /** PostgreSQL: the function it calls, with its schema. */
+  readonly routine: string | null;
 }
 
 export interface LiveTable extends TableShape {
+  readonly columns: Readonly<Record<string, LiveColumn>>;
   readonly indexes: readonly LiveIndex[];
   readonly foreignKeys: readonly LiveForeignKey[];
   readonly triggers: readonly LiveTrigger[];
@@ -183,6 +193,25 @@ function objectOf(object: string, names: GivenNames): string {
   return `${kind} ${names.table(table)}.${own}`;
 }
 
+/** A name that something in schema canvas has, and what has it. */
+export interface TakenName {
+  /** Where no other may have it: of the schema (PostgreSQL: `relation`, `type`, `routine`; SQL Server: `object`) or of a table. */
+  readonly scope: string;
+  readonly table: string | null;
+  readonly name: string;
+  readonly what: string;
+}
+
+/** Every name in schema canvas that a new object could meet. */
+export async function readTakenNames(catalogue: Catalogue): Promise<TakenName[]> {
+  const names = await namesOf(catalogue);
+  return (await catalogue.ask<Row>(CATALOGUE[catalogue.dialect].names)).map((row) => {
+    const [scope, table, name, what] = [textOf(row, 'scope'), textOrNull(row, 'table'), textOf(row, 'name'), textOf(row, 'what')];
+    if (table !== null) return { scope, table: names.table(table), name: what === 'index' ? names.index(table, name) : name, what };
+    return { scope, table, name: what === 'table' ? names.table(name) : name, what };
+  });
+}
+
 /** @returns whether the schema (canvas, unless told otherwise) has that table */
 export async function hasTable(reader: Reader, table: string, schema = SCHEMA): Promise<boolean> {
   const [row] = await reader.ask<Row>(CATALOGUE[reader.dialect].hasTable, [`"${schema}"."${table}"`]);
@@ -201,13 +230,14 @@ function groupBy(rows: readonly Row[], column: string): Map<string, Row[]> {
 
 const byTable = (rows: readonly Row[]) => groupBy(rows, 'table');
 
-function columnOf(dialect: Dialect, row: Row): ColumnShape {
+function columnOf(dialect: Dialect, row: Row): LiveColumn {
   const type = flagOf(row, 'computed') ? (`other:computed ${textOf(row, 'type')}` as const) : TYPE_OF[dialect](row);
   const expression = textOrNull(row, 'default');
   return {
     type,
     nullable: flagOf(row, 'nullable'),
     identity: flagOf(row, 'identity'),
+    generated: flagOf(row, 'generated'),
     default: expression === null ? null : normalisedDefault(expression, type),
   };
 }
@@ -357,13 +387,17 @@ const RAISES: Record<Dialect, RegExp> = {
 };
 
 function triggersOf(dialect: Dialect, rows: readonly Row[]): LiveTrigger[] {
-  return [...groupBy(rows, 'trigger')].map(([name, events]) => ({
-    name,
-    enabled: events.every((row) => flagOf(row, 'enabled')),
-    refuses: events
-      .filter((row) => flagOf(row, 'always') && RAISES[dialect].test(textOrNull(row, 'body') ?? ''))
-      .map((row) => textOf(row, 'event')),
-  }));
+  return [...groupBy(rows, 'trigger')].map(([name, events]) => {
+    const always = events.filter((row) => flagOf(row, 'always'));
+    const refusing = always.filter((row) => RAISES[dialect].test(textOrNull(row, 'body') ?? ''));
+    return {
+      name,
+      enabled: events.every((row) => flagOf(row, 'enabled')),
+      always: always.map((row) => textOf(row, 'event')),
+      refuses: refusing.map((row) => textOf(row, 'event')),
+      routine: events[0] === undefined ? null : textOrNull(events[0], 'routine'),
+    };
+  });
 }
 
 /** SQL Server has no trigger on TRUNCATE. */

@@ -3,23 +3,21 @@ import type { Database, Reader } from '../engines/database';
 import type { Row } from '../engines/rows';
 import { faults, type ToolkitError } from '../errors';
 import { assertMark } from '../guard/guard';
-import { findObstacles, type Obstacles } from './apply';
 import { readMarker } from './enrol';
-import { loadMigration, readMigrations, type MigrationFile } from './files';
+import { readMigrations } from './files';
 import { LEDGER_TABLE, readLedger } from './ledger';
 import { compare, faultOf, type Standing } from './plan';
-import { sentenceOf } from './preflight';
-import { recordStatements } from './record';
 import { assess, type Finding } from './safety';
-import { hasTable, readSchema, type LiveSchema } from './live-schema';
+import { hasTable } from './live-schema';
+import { lookAhead, refusalOfObstacles, type Obstacles, type Prospect } from './obstacles';
 import { namesFor } from './sql';
 
 /** Where a database stands. */
 export interface Status extends Standing {
   /** Whether the database has its mark and its books; without them nothing was applied. */
   readonly isEnrolled: boolean;
-  /** What would stop each pending migration now, as far as its tables exist. */
-  readonly obstacles: ReadonlyMap<string, Obstacles>;
+  /** Each pending migration with what would stop it now, as far as its tables exist. */
+  readonly prospects: readonly Prospect[];
 }
 
 /**
@@ -31,17 +29,7 @@ export async function migrationStatus({ canvas }: Database, folder?: string): Pr
   if (marker !== undefined) assertMark(canvas.admission, marker);
   const hasBooks = await hasTable(canvas, LEDGER_TABLE);
   const standing = compare(readMigrations(folder), hasBooks ? await readLedger(canvas) : []);
-  const obstacles = new Map<string, Obstacles>();
-  if (standing.pending.length > 0) {
-    const live = await readSchema(canvas);
-    for (const file of standing.pending) obstacles.set(file.name, await obstaclesOf(canvas, file, live));
-  }
-  return { ...standing, isEnrolled: marker !== undefined && hasBooks, obstacles };
-}
-
-/** A table that is not there yet is no obstacle: an earlier one of the pending migrations makes it. */
-function obstaclesOf(canvas: Reader, file: MigrationFile, live: LiveSchema): Promise<Obstacles> {
-  return findObstacles(canvas, loadMigration(file), live);
+  return { ...standing, isEnrolled: marker !== undefined && hasBooks, prospects: await lookAhead(canvas, standing.pending) };
 }
 
 /** One pending migration as it would run. */
@@ -55,21 +43,20 @@ export interface PreviewStep extends Obstacles {
 
 /** The SQL of what is pending, and what it may cost. */
 export async function previewLatest({ engine: { dialect }, canvas }: Database, status: Status): Promise<PreviewStep[]> {
-  const rowCounts = await countRows(canvas, status.pending);
-  const steps: PreviewStep[] = [];
-  for (const file of status.pending) {
-    const statements = await recordStatements(dialect, (knex) => loadMigration(file).up(knex));
-    const obstacles = status.obstacles.get(file.name) ?? { schema: [], rows: [] };
-    steps.push({ name: file.name, statements, safety: assess(dialect, statements, { rowCounts }), ...obstacles });
-  }
-  return steps;
+  const rowCounts = await countRows(canvas, status.prospects);
+  return status.prospects.map(({ file, obstacles, up }) => ({
+    name: file.name,
+    statements: up,
+    safety: assess(dialect, up, { rowCounts }),
+    ...obstacles,
+  }));
 }
 
 /** How much there is to lose or to lock: the tables that migrations have an opinion of; none has no rows. */
-async function countRows(canvas: Reader, files: readonly MigrationFile[]): Promise<Record<string, number>> {
+async function countRows(canvas: Reader, prospects: readonly Prospect[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   const { table: qualified } = namesFor(canvas.dialect);
-  for (const table of new Set(files.flatMap((file) => Object.keys(loadMigration(file).shape ?? {})))) {
+  for (const table of new Set(prospects.flatMap(({ migration }) => Object.keys(migration.shape ?? {})))) {
     const [row] = (await hasTable(canvas, table)) ? await canvas.ask<Row>(`SELECT COUNT(*) AS "n" FROM ${qualified(table)}`) : [];
     counts[table] = Number(row?.['n'] ?? 0);
   }
@@ -81,9 +68,10 @@ export function firstRefusal({ target, canvas }: Database, status: Status, allow
   if (!status.isEnrolled && target.engine !== 'pglite') return faults.notEnrolled(target.name, canvas.admission.identity);
   const problem = status.problems.find(({ kind }) => !(allowLate && kind === 'late'));
   if (problem !== undefined) return faultOf(problem);
-  for (const [name, { schema, rows }] of status.obstacles) {
-    if (schema.length > 0) return faults.schemaUnsupported(name, 'before', schema.map(({ sentence }) => sentence));
-    if (rows.length > 0) return faults.dataNotReady(name, target.name, rows.map(sentenceOf));
-  }
-  return undefined;
+  const refusals = status.prospects.map(({ file, obstacles: { rows, ...others } }) => ({
+    now: refusalOfObstacles(file.name, target.name, { ...others, rows: [] }),
+    later: refusalOfObstacles(file.name, target.name, { ...others, rows }),
+  }));
+  // The whole list is looked at before the first one runs; rows are looked at when their migration comes.
+  return refusals.find(({ now }) => now !== undefined)?.now ?? refusals.find(({ later }) => later !== undefined)?.later;
 }

@@ -9,6 +9,7 @@ import { applyMigration, revertMigration, type AppliedHere, type AppliedStep } f
 import { MIGRATIONS_FOLDER, readMigrations, type MigrationFile } from './files';
 import { nextBatch, readEntries, readLedger, recordHistory, type Applied, type Entry } from './ledger';
 import { findLosses } from './losses';
+import { requireClearWay } from './obstacles';
 import { planLatest, planRollback, type RollbackStep } from './plan';
 import { readSchema } from './live-schema';
 
@@ -37,7 +38,7 @@ export async function pendingMigrations(reader: Reader, folder = MIGRATIONS_FOLD
 /**
  * Applies what is pending. Runners at the same time take turns; each migration is applied once.
  * @returns the names this run applied
- * @throws ToolkitError MIGRATION_EDITED, DATA_NOT_READY, SCHEMA_UNSUPPORTED, LOCKED and the guard's
+ * @throws ToolkitError CONFIG, MIGRATION_EDITED, DATA_NOT_READY, SCHEMA_UNSUPPORTED, LOCKED and the guard's
  */
 export async function migrateLatest(database: Database, permit: Permit, request: RunRequest): Promise<string[]> {
   const files = readMigrations(request.folder);
@@ -52,6 +53,7 @@ export async function migrateLatest(database: Database, permit: Permit, request:
       const applied = known === undefined ? await readEntries(writer) : [];
       const [next, ...rest] = known?.pending ?? plan(applied);
       if (next === undefined) return undefined;
+      if (done.length === 0) await requireClearWay(writer, [next, ...rest], permit.target.name);
       batch ??= nextBatch(applied);
       return { ...(await applyNext(database, writer, next, batch, request, known?.live)), writer, pending: rest };
     });

@@ -164,10 +164,10 @@ const POSTGRES: Readonly<Record<string, Rule>> = {
   ABORT: transactionControl,
   // In a body it ends a block that was not understood.
   END: (judge) => !judge.piece.isInBody && transactionControl(judge),
-  PREPARE: transactionControl,
+  PREPARE: (judge) => judge.cursor.peek() === 'TRANSACTION' && transactionControl(judge),
   RELEASE: transactionControl,
   SAVEPOINT: transactionControl,
-  START: transactionControl,
+  START: (judge) => judge.cursor.peek() === 'TRANSACTION' && transactionControl(judge),
   CLUSTER: outsideTransaction,
   DISCARD: outsideTransaction,
   VACUUM: outsideTransaction,

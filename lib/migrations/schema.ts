@@ -36,6 +36,7 @@ export type DifferenceKind =
   | 'delete rule'
   | 'untrusted foreign key'
   | 'append-only'
+  | 'taken name'
   | 'disabled trigger'
   | 'extra';
 
@@ -52,7 +53,7 @@ export interface Difference {
   readonly sentence: string;
 }
 
-function difference(kind: DifferenceKind, table: string, object: string, expected: string, actual: string): Difference {
+export function difference(kind: DifferenceKind, table: string, object: string, expected: string, actual: string): Difference {
   const sentence =
     kind === 'extra'
       ? `${object} is there and no migration expects it: ${actual}.`
@@ -85,7 +86,7 @@ export function unite(expectations: readonly ExpectedSchema[]): ExpectedSchema {
  * out are not looked at.
  * @returns in the order of the expectation, faults and information together
  */
-export function differences(expected: ExpectedSchema, live: LiveSchema): Difference[] {
+export function differences(expected: ExpectedSchema, live: Pick<LiveSchema, 'tables'>): Difference[] {
   return Object.entries(expected).flatMap(([table, part]) => {
     const found = live.tables[table];
     if (found === undefined) return [difference('missing table', table, `canvas.${table}`, 'a table', 'none')];

@@ -98,6 +98,17 @@ export async function when(knex: Knex, condition: string, statements: readonly s
   await knex.raw(text.replaceAll('?', '\\?'));
 }
 
+/** What `when` makes of a condition and a statement. */
+const WHEN: Record<Dialect, RegExp> = {
+  postgres: /^DO \$canvas\$ BEGIN\nIF ([^]+?) THEN\n {2}[^]+\nEND IF;\nEND \$canvas\$$/,
+  mssql: /^IF ([^]+?)\nBEGIN\n {2}[^]+\nEND$/,
+};
+
+/** @returns the condition under which a statement of `when` does something, or undefined for any other statement */
+export function conditionOf(dialect: Dialect, statement: string): string | undefined {
+  return WHEN[dialect].exec(statement)?.[1];
+}
+
 /** Makes schema canvas where it is absent. */
 export async function createSchema(knex: Knex): Promise<void> {
   if (dialectOf(knex) === 'postgres') {

@@ -1,9 +1,10 @@
 import test, { type ExecutionContext } from 'ava';
 import type { Access } from '../../lib/access';
+import type { Dialect } from '../../lib/engines/engine';
 import { ToolkitError } from '../../lib/errors';
 import { requirePermit } from '../../lib/migrations/enrol';
 import { readLedger } from '../../lib/migrations/ledger';
-import { migrationStatus } from '../../lib/migrations/preview';
+import { firstRefusal, migrationStatus, previewLatest } from '../../lib/migrations/preview';
 import { migrateLatest, rollback } from '../../lib/migrations/run';
 import { readSchema } from '../../lib/migrations/live-schema';
 import { fingerprint } from '../../lib/migrations/schema';
@@ -103,7 +104,7 @@ for (const lane of lanes()) {
       const before = await everything(access, state);
       const ahead = await migrationStatus(database);
       const error = await migrateLatest(database, permit, { actor: 'suite' }).then(() => undefined, (cause: unknown) => cause);
-      told[title] = [...ahead.obstacles.values()].flatMap(({ rows }) => rows.map(({ check, total }) => `${check} ${total}`));
+      told[title] = ahead.prospects.flatMap(({ obstacles }) => obstacles.rows.map(({ check, total }) => `${check} ${total}`));
       if (error === undefined) return;
       t.true(error instanceof ToolkitError && error.code === 'DATA_NOT_READY', title);
       if (title === 'all of it') {
@@ -125,33 +126,124 @@ for (const lane of lanes()) {
     t.deepEqual([told['hash-copy'], told['seed-behind']], [[], []]);
   });
 
-  const wrong: readonly (Case & { applied: number; says: RegExp })[] = [
-    { title: 'another version of the application', state: 'unsupported', applied: 0, says: /SessionId: expected bigint, found integer/ },
-    {
-      title: 'KSessionsId of another type', state: 'b', applied: 2, says: /KSessionsId: expected bigint, found integer/,
-      change: 'ALTER TABLE canvas."Sessions" ADD "KSessionsId" int NULL',
-    },
-    {
-      title: 'a name that is taken', state: 'b', applied: 3, says: /UX_HostSessions_OneActive/i,
-      change: 'CREATE INDEX "UX_HostSessions_OneActive" ON canvas."HostSessions" ("CreatedAt")',
-    },
-    {
-      title: 'a foreign key that refuses the delete', state: 'd', variant: { faults: ['orphans'] }, applied: 3, says: /expected cascade, found no action/,
-      change: `ALTER TABLE canvas."HostSessions" ADD CONSTRAINT fk FOREIGN KEY ("SessionId") REFERENCES canvas."Sessions" ("SessionId") NOT VALID`,
-    },
-  ];
-  test.serial(`${lane.name}: a shape that cannot be built on is refused, and nothing is changed`, async (t) => {
-    const cases = lane.name === 'mssql' ? wrong.slice(0, 3) : wrong;
-    await forEachCase(t, lane, cases, async ({ database, permit }, { title }) => {
-      const { applied, says } = wrong.find((one) => one.title === title) ?? { applied: -1, says: /^$/ };
+  test.serial(`${lane.name}: a shape that cannot be built on is told ahead, refused before the first migration, and nothing is changed`, async (t) => {
+    t.timeout(120_000);
+    // The embedded engine is slow to make and to empty; what it does with each is what PostgreSQL does.
+    const cases = WRONG.filter(({ on = lane.dialect }) => on === lane.dialect).slice(0, lane.name === 'pglite' ? 6 : undefined);
+    await forEachCase(t, lane, cases, async (access, { title }) => {
+      const { database, permit } = access;
+      const { at, says } = WRONG.find((one) => one.title === title) ?? { at: -1, says: /^$/ };
+      const before = await everything(access, 'a');
+      const ahead = await migrationStatus(database);
+      const inTheWay = ahead.prospects.findIndex(({ obstacles }) => obstacles.schema.some(({ sentence }) => says.test(sentence)));
+      t.is(inTheWay, at, `${title}: status`);
+      t.regex((await previewLatest(database, ahead))[at]?.schema.map(({ sentence }) => sentence).join(' ') ?? '', says, `${title}: plan`);
+      const told = firstRefusal(database, ahead);
       const error = await t.throwsAsync(migrateLatest(database, permit, { actor: 'suite' }), { instanceOf: ToolkitError }, title);
       t.is(error.code, 'SCHEMA_UNSUPPORTED', title);
       t.is(error.exit, 4);
       t.regex(error.why, says, title);
-      t.is((await readLedger(database.canvas)).length, applied, title);
+      t.deepEqual([told?.code, told?.why], [error.code, error.why], `${title}: what was foretold is what came`);
+      t.deepEqual(await readLedger(database.canvas), [], title);
+      t.deepEqual(await everything(access, 'a'), before, title);
     });
   });
 }
+
+/** The events table as a hand made it. @param id what makes its ids */
+const eventsByHand = (id: string) => `CREATE TABLE canvas."HostSessionEvents" ("EventId" bigint ${id} CONSTRAINT "PK_HostSessionEvents" PRIMARY KEY,
+  "OperationId" uuid NOT NULL, "HostSessionId" bigint NOT NULL, "SessionId" bigint NOT NULL, "KSessionsId" bigint NULL,
+  "Sequence" integer NOT NULL, "Action" varchar(20) NOT NULL, "Actor" varchar(128) NOT NULL, "Reason" varchar(1000) NULL,
+  "OldFingerprint" varchar(16) COLLATE "C" NULL, "NewFingerprint" varchar(16) COLLATE "C" NULL,
+  "ExpiresAt" timestamptz(3) NULL, "OccurredAt" timestamptz(3) NOT NULL, "HashKeyId" varchar(16) COLLATE "C" NOT NULL,
+  "PreviousHash" varchar(44) COLLATE "C" NULL, "EventHash" varchar(44) COLLATE "C" NOT NULL)`;
+
+/** What stands in the way of which migration, and on which kind of server. */
+const WRONG: readonly (Case & { readonly at: number; readonly says: RegExp; readonly on?: Dialect })[] = [
+  { title: 'another version of the application', state: 'unsupported', at: 0, says: /SessionId: expected bigint, found integer/ },
+  {
+    title: 'KSessionsId of another type', state: 'b', at: 2, says: /KSessionsId: expected bigint, found integer/,
+    change: 'ALTER TABLE canvas."Sessions" ADD "KSessionsId" int NULL',
+  },
+  {
+    title: 'a column that no migration makes', state: 'b', at: 0, says: /canvas\.Sessions\.Title: expected text\(200\), found none/,
+    change: 'ALTER TABLE canvas."Sessions" DROP COLUMN "Title"',
+  },
+  {
+    title: 'ids that are not made by the database', state: 'b', at: 0, on: 'postgres',
+    says: /canvas\.HostSessions\.HostSessionId: expected ids made by the database only, found no such identity/,
+    change: 'ALTER TABLE canvas."HostSessions" ALTER COLUMN "HostSessionId" DROP IDENTITY',
+  },
+  {
+    title: 'ids made on request, where no migration changes that', state: 'a', at: 1, on: 'postgres',
+    says: /canvas\.HostSessionEvents\.EventId: expected ids made by the database only/,
+    change: eventsByHand('GENERATED BY DEFAULT AS IDENTITY'),
+  },
+  {
+    title: 'a name that an index on other columns has', state: 'b', at: 3,
+    says: /name UX_HostSessions_OneActive: expected to be free for an index of canvas\.HostSessions, found the index of canvas\.HostSessions/,
+    change: 'CREATE INDEX "UX_HostSessions_OneActive" ON canvas."HostSessions" ("CreatedAt")',
+  },
+  {
+    title: 'a name that an index of another table has', state: 'b', at: 3, on: 'postgres',
+    says: /name UX_HostSessions_OneActive: .+ found the index of canvas\.Users/,
+    change: 'CREATE INDEX "UX_HostSessions_OneActive" ON canvas."Users" ("Name")',
+  },
+  {
+    title: 'a name that another table has', state: 'b', at: 3, on: 'postgres', says: /name IX_HostSessions_HostGuidHash: .+ found the table/,
+    change: 'CREATE TABLE canvas."IX_HostSessions_HostGuidHash" ("Id" bigint)',
+  },
+  {
+    title: 'a name that a view has', state: 'b', at: 1, says: /name HostSessionEvents: expected to be free for a table, found the view/,
+    change: 'CREATE VIEW canvas."HostSessionEvents" AS SELECT 1 AS "EventId"',
+  },
+  {
+    title: 'a name that a type has', state: 'b', at: 1, on: 'postgres', says: /name HostSessionEvents: .+ found the type/,
+    change: 'CREATE DOMAIN canvas."HostSessionEvents" AS bigint',
+  },
+  {
+    title: 'a name that a key of another table has', state: 'b', at: 1, says: /name PK_HostSessionEvents: .+ found the (index|primary key constraint) of canvas\.Other/i,
+    change: 'CREATE TABLE canvas."Other" ("Id" bigint NOT NULL CONSTRAINT "PK_HostSessionEvents" PRIMARY KEY)',
+  },
+  {
+    title: 'a name that another constraint has', state: 'd', variant: { faults: ['orphans'] }, at: 3,
+    says: /name FK_HostSessions_Sessions_SessionId: .+ found the (check )?constraint of canvas\.HostSessions/,
+    change: 'ALTER TABLE canvas."HostSessions" ADD CONSTRAINT "FK_HostSessions_Sessions_SessionId" CHECK ("SessionId" > 0)',
+  },
+  {
+    title: 'a routine that cannot be replaced', state: 'b', at: 1, on: 'postgres', says: /name RefuseHostSessionEventsChange: .+ found the routine/,
+    change: 'CREATE FUNCTION canvas."RefuseHostSessionEventsChange"() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$',
+  },
+  {
+    title: 'a trigger of our name that refuses less', state: 'a', at: 1, on: 'postgres',
+    says: /trigger TR_HostSessionEvents_AppendOnly of canvas\.HostSessionEvents: expected one that always refuses UPDATE, DELETE/,
+    change: `${eventsByHand('GENERATED ALWAYS AS IDENTITY')};
+      CREATE FUNCTION canvas."RefuseHostSessionEventsChange"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+      CREATE TRIGGER "TR_HostSessionEvents_AppendOnly" BEFORE UPDATE ON canvas."HostSessionEvents" FOR EACH ROW
+        EXECUTE FUNCTION canvas."RefuseHostSessionEventsChange"()`,
+  },
+  {
+    title: 'a foreign key that refuses the delete', state: 'd', variant: { faults: ['orphans'] }, at: 3, on: 'postgres',
+    says: /expected cascade, found no action/,
+    change: `ALTER TABLE canvas."HostSessions" ADD CONSTRAINT fk FOREIGN KEY ("SessionId") REFERENCES canvas."Sessions" ("SessionId") NOT VALID`,
+  },
+];
+
+test.serial('names that are taken elsewhere, or by what the migrations would find, are in nobody\'s way', async (t) => {
+  const [lane] = lanes().filter(({ dialect }) => dialect === 'postgres').reverse() as [Lane];
+  const fine: Case[] = [
+    { title: 'a constraint of another table', state: 'b', change: 'ALTER TABLE canvas."Users" ADD CONSTRAINT "FK_HostSessions_Sessions_SessionId" CHECK ("UserId" > 0)' },
+    { title: 'a trigger of ours that is turned off and calls what will be replaced', state: 'a',
+      change: `${eventsByHand('GENERATED ALWAYS AS IDENTITY')};
+        CREATE FUNCTION canvas."RefuseHostSessionEventsChange"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+        CREATE TRIGGER "TR_HostSessionEvents_AppendOnly" BEFORE UPDATE OR DELETE ON canvas."HostSessionEvents" FOR EACH ROW
+          EXECUTE FUNCTION canvas."RefuseHostSessionEventsChange"();
+        ALTER TABLE canvas."HostSessionEvents" DISABLE TRIGGER "TR_HostSessionEvents_AppendOnly"` },
+  ];
+  await forEachCase(t, lane, fine, async ({ database, permit }, { title }) => {
+    t.is((await migrateLatest(database, permit, { actor: 'suite' })).length, 4, title);
+  });
+});
 
 test.serial('a unique index on KSessionsId without its filter is left, and ours is made beside it', async (t) => {
   const [lane] = lanes().filter(({ name }) => name === 'postgres');
@@ -175,12 +267,7 @@ const LOOK_ALIKES: readonly { readonly title: string; readonly change: string; r
     change: `CREATE INDEX by_hand ON canvas."HostSessions" ("HostGuidHash");
       UPDATE pg_catalog.pg_index SET indisready = false WHERE indexrelid = 'canvas.by_hand'::regclass` },
   { title: 'a uniqueness that counts NULL once', made: 'HostSessionEvents.UX_HostSessionEvents_Sequence',
-    change: `CREATE TABLE canvas."HostSessionEvents" ("EventId" bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT "PK_HostSessionEvents" PRIMARY KEY,
-      "OperationId" uuid NOT NULL, "HostSessionId" bigint NOT NULL, "SessionId" bigint NOT NULL, "KSessionsId" bigint NULL,
-      "Sequence" integer NOT NULL, "Action" varchar(20) NOT NULL, "Actor" varchar(128) NOT NULL, "Reason" varchar(1000) NULL,
-      "OldFingerprint" varchar(16) COLLATE "C" NULL, "NewFingerprint" varchar(16) COLLATE "C" NULL,
-      "ExpiresAt" timestamptz(3) NULL, "OccurredAt" timestamptz(3) NOT NULL, "HashKeyId" varchar(16) COLLATE "C" NOT NULL,
-      "PreviousHash" varchar(44) COLLATE "C" NULL, "EventHash" varchar(44) COLLATE "C" NOT NULL);
+    change: `${eventsByHand('GENERATED ALWAYS AS IDENTITY')};
       CREATE UNIQUE INDEX by_hand ON canvas."HostSessionEvents" ("HostSessionId", "Sequence") NULLS NOT DISTINCT` },
 ];
 

@@ -2,11 +2,13 @@ import test, { type ExecutionContext } from 'ava';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../lib/config/settings';
+import type { Dialect } from '../../lib/engines/engine';
 import { EXIT_OF, ToolkitError, type Code } from '../../lib/errors';
 import { enrol, requirePermit } from '../../lib/migrations/enrol';
-import { readMigrations } from '../../lib/migrations/files';
+import { loadMigration, readMigrations } from '../../lib/migrations/files';
 import { readLedger, type Applied } from '../../lib/migrations/ledger';
 import { planLatest, planRollback } from '../../lib/migrations/plan';
+import { firstRefusal, migrationStatus, previewLatest } from '../../lib/migrations/preview';
 import { migrateLatest, rollback } from '../../lib/migrations/run';
 import { readSchema } from '../../lib/migrations/live-schema';
 import { execute, lanes, open } from '../helpers/lanes';
@@ -44,8 +46,8 @@ const OUTCOMES: readonly (readonly [fault: string, outcome: readonly string[] | 
 const isRefusal = (outcome: readonly unknown[]): outcome is readonly [Code, RegExp] => outcome[1] instanceof RegExp;
 
 test('each fixture has its documented outcome, and every fixture is listed', (t) => {
-  // What handoff.test.ts writes out is no fault.
-  const faults = readdirSync(FIXTURES).filter((name) => name !== 'handoff');
+  // What handoff.test.ts writes out is no fault, nor is what another test makes meanwhile.
+  const faults = readdirSync(FIXTURES).filter((name) => name !== 'handoff' && !name.startsWith('rewritten-'));
   t.deepEqual(OUTCOMES.map(([fault]) => fault).sort(), faults.sort());
   for (const [fault, outcome] of OUTCOMES) {
     const plan = () => planLatest(readMigrations(folderOf(fault)), ledger());
@@ -60,7 +62,7 @@ test('each fixture has its documented outcome, and every fixture is listed', (t)
 
 /** `base`, each file rewritten. */
 function rewritten(t: ExecutionContext, change: (text: string) => string, rename = (name: string) => name): string {
-  const folder = mkdtempSync(join(FIXTURES, '..', 'rewritten-'));
+  const folder = mkdtempSync(join(FIXTURES, 'rewritten-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   cpSync(folderOf('base'), folder, { recursive: true });
   for (const file of readdirSync(folder)) {
@@ -80,6 +82,47 @@ test('line ends, a BOM, a last empty line and the extension change nothing', (t)
   for (const folder of folders) t.deepEqual(planLatest(readMigrations(folder), ledger()), []);
   const other = rewritten(t, (text) => text.replace('One', 'one'));
   t.throws(() => planLatest(readMigrations(other), ledger()), { message: /one was edited/ });
+});
+
+const EXPORTS = 'export const up = async () => undefined; export const down = up;';
+
+/** A file nobody could run, and what is said of it. */
+const BROKEN: readonly (readonly [fault: string, text: string, says: RegExp])[] = [
+  ['a syntax error', 'export const up = async ( => {', /cannot be loaded.+broken\.ts\(1,27\): error TS1135/],
+  ['throws when it is loaded', 'throw new Error("no such place");', /cannot be loaded\. Error: no such place/],
+  ['imports what is not there', `import './nothing'; ${EXPORTS}`, /cannot be loaded.+Cannot find module '\.\/nothing'/],
+  ['no up', 'export const down = async () => undefined;', /is no migration\. up is not a function\./],
+  ['no down', 'export const up = async () => undefined;', /is no migration\. down is not a function\./],
+  ['nothing at all', '', /up is not a function; down is not a function/],
+  ['a shape that is none', `${EXPORTS} export const shape = [];`, /shape is not an object/],
+  ['a misspelt part', `${EXPORTS} export const shape = { T: { column: {} } };`, /shape\.T\.column is not known/],
+  ['a type nobody knows', `${EXPORTS} export const shape = { T: { columns: { A: { type: 'bigit', nullable: false } } } };`,
+    /shape\.T\.columns\.A\.type is not a type of a column/],
+  ['an index without columns', `${EXPORTS} export const shape = { T: { indexes: [{ unique: true }] } };`,
+    /shape\.T\.indexes\[0\]\.columns is not a list/],
+  ['a question for one dialect', `${EXPORTS} export const preflight = [{ check: 'a', finds: 'b', needs: [], sql: { mssql: 'x' } }];`,
+    /preflight\[0\]\.sql\.postgres is not a text/],
+];
+
+/** The fixture `base` with one more file. */
+function withFile(t: ExecutionContext, name: string, text: string): string {
+  const folder = rewritten(t, (same) => same);
+  writeFileSync(join(folder, name), text);
+  return folder;
+}
+
+const BROKEN_FILE = '20260101000400_broken.ts';
+
+test('a file that is no migration is told by its name before anything is done', (t) => {
+  for (const [fault, text, says] of BROKEN) {
+    const file = readMigrations(withFile(t, BROKEN_FILE, text)).at(-1);
+    if (file === undefined) return t.fail();
+    const error = t.throws(() => loadMigration(file), { instanceOf: ToolkitError }, fault);
+    t.is(error.code, 'CONFIG', fault);
+    t.regex(`${error.message} ${error.why}`, says, fault);
+    t.true(error.message.includes(`migrations/${BROKEN_FILE}`), fault);
+    t.true(error.hint.includes('Nothing was done'), fault);
+  }
 });
 
 test('a late file runs where it was asked for; every other problem stays one', (t) => {
@@ -144,6 +187,55 @@ for (const lane of lanes()) {
       await execute(access, 'ALTER TABLE canvas."Two" DROP COLUMN "ByHand"');
       t.deepEqual(await back('0'), [TWO, ONE]);
       t.deepEqual([...(await readSchema(canvas)).objects].filter((object) => /One|Two|Three|Between/.test(object)), []);
+    });
+  });
+}
+
+const sending = (up: string, down = 'SELECT 1') =>
+  `export const up = async (knex) => { await knex.raw(${JSON.stringify(up)}); };
+   export const down = async (knex) => { await knex.raw(${JSON.stringify(down)}); };`;
+
+/** Statements that no migration may send; the reason beside each. */
+const ENDING: Record<Dialect, readonly (readonly [text: string, statement: RegExp, reason: string])[]> = {
+  postgres: [
+    [sending('COMMIT'), /^It sends: COMMIT$/, 'what follows would not be undone'],
+    [sending('SELECT 1; END'), /^It sends: END$/, 'the same in other words'],
+    [sending('DO $$ BEGIN IF true THEN ROLLBACK; END IF; END $$'), /^It sends: ROLLBACK$/, 'within a body that runs now'],
+    [sending('SELECT 1', 'ROLLBACK'), /^It sends: ROLLBACK$/, 'a rollback would end where it stands'],
+  ],
+  mssql: [
+    [sending('COMMIT TRAN'), /^It sends: COMMIT TRAN$/, 'what follows would not be undone'],
+    [sending("IF 1 = 1 BEGIN EXEC (N'BEGIN TRAN') END"), /^It sends: BEGIN TRAN$/, 'nests, within a literal that is run'],
+    [sending('SELECT 1', 'ROLLBACK'), /^It sends: ROLLBACK$/, 'a rollback would end where it stands'],
+  ],
+};
+
+for (const lane of lanes()) {
+  test.serial(`${lane.name}: a file that cannot be one migration in one transaction stops the run before the first`, async (t) => {
+    await open(await lane.empty(t), async (database) => {
+      const { canvas, target } = database;
+      await enrol(database, canvas.admission.identity.database, 'suite');
+      const permit = await requirePermit(database);
+      const run = (text: string) => migrateLatest(database, permit, { actor: 'suite', folder: withFile(t, BROKEN_FILE, text) });
+      for (const [text, statement, reason] of ENDING[lane.dialect]) {
+        const error = await t.throwsAsync(run(text), { instanceOf: ToolkitError }, reason);
+        t.is(error.code, 'CONFIG', reason);
+        t.regex(error.message, /20260101000400_broken would end or nest the transaction/, reason);
+        t.regex(error.why, statement, reason);
+        const status = await migrationStatus(database, withFile(t, BROKEN_FILE, text));
+        const told = firstRefusal(database, status);
+        t.deepEqual([told?.code, told?.why], [error.code, error.why], `foretold: ${reason}`);
+        t.is((await previewLatest(database, status)).length, 4, 'a plan shows its SQL all the same');
+      }
+      for (const text of ['export const up = ', `${EXPORTS} export const shape = 1;`, `${EXPORTS.replace('undefined', '(await arguments[0].raw("SELECT 1")).rows[0].x')}`]) {
+        const folder = withFile(t, BROKEN_FILE, text);
+        for (const work of [migrateLatest(database, permit, { actor: 'suite', folder }), migrationStatus(database, folder)]) {
+          const error = await t.throwsAsync(work, { instanceOf: ToolkitError }, text);
+          t.is(error.code, 'CONFIG', text);
+          t.regex(error.message, /migrations\/20260101000400_broken\.ts/, text);
+        }
+      }
+      t.deepEqual(await readLedger(canvas), [], `${target.name}: nothing was applied`);
     });
   });
 }

@@ -75,6 +75,16 @@ function writtenAs(text: string, { kind, start, end }: Token, upper: boolean): s
   return upper ? written.toUpperCase() : written.toLowerCase();
 }
 
+test('what a body would do when it runs is told as that', (t) => {
+  const laterOf = (dialect: Dialect, text: string) => assess(dialect, [text]).map(({ rule, runsLater = false }) => `${rule} ${runsLater}`);
+  const trigger = 'CREATE TRIGGER canvas.t ON canvas.E INSTEAD OF UPDATE AS IF 1 = 1 ROLLBACK TRANSACTION';
+  t.true(laterOf('mssql', trigger).includes('transaction-control true'));
+  t.deepEqual(laterOf('mssql', 'IF 1 = 1 ROLLBACK TRANSACTION'), ['transaction-control false']);
+  const procedure = 'CREATE PROCEDURE canvas.p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$';
+  t.true(laterOf('postgres', procedure).includes('transaction-control true'));
+  t.deepEqual(laterOf('postgres', 'DO $$ BEGIN COMMIT; END $$'), ['transaction-control false']);
+});
+
 test('every rule is shown by a statement, and says what it is about and a safer way', (t) => {
   const shown = new Set([...CASES.postgres, ...CASES.mssql].flatMap(([, rules]) => rules));
   t.deepEqual([...shown].sort(), Object.keys(RULES).sort());
