@@ -4,7 +4,7 @@
  */
 import { equalSecrets, keyById, type HmacKey, type KeyRing } from './config/keys';
 import type { Reader, Writer } from './engines/database';
-import { insertSet, rowset, rowsetOf, type Columns } from './engines/rowset';
+import { collated, insertSet, rowset, rowsetOf, type Columns } from './engines/rowset';
 import { dateOf, dateOrNull, idOf, textOf, textOrNull, uuidOf, type Row } from './engines/rows';
 
 const TABLE = 'HostSessionEvents';
@@ -125,7 +125,7 @@ export interface Claim {
 export async function findIssued(reader: Reader, claims: readonly Claim[]): Promise<Claim[]> {
   const rows = await reader.ask<Row>(
     `SELECT r."id" AS "id", r."fingerprint" AS "fingerprint" FROM ${rowset(reader.dialect, 'r', { id: 'id', fingerprint: 'text' })}
-     WHERE EXISTS (SELECT 1 FROM canvas."${TABLE}" e WHERE e."KSessionsId" = r."id" AND e."NewFingerprint" = r."fingerprint")`,
+     WHERE EXISTS (SELECT 1 FROM canvas."${TABLE}" e WHERE e."KSessionsId" = r."id" AND e."NewFingerprint" = ${collated(reader.dialect, 'r."fingerprint"', 'exact')})`,
     [rowsetOf(claims.map(({ fingerprint, ksessionsId }) => ({ id: ksessionsId, fingerprint })))],
   );
   return rows.map((row) => ({ ksessionsId: idOf(row, 'id'), fingerprint: textOf(row, 'fingerprint') }));

@@ -425,6 +425,14 @@ export const faults = {
       'Check that the source database is KSESSIONS (tables in schema dbo); run with --verbose for its name.',
       { cause },
     ),
+  levelTooLow: (place: Place, code: string, cause: unknown) =>
+    make(
+      'CONFIG',
+      'The database works as an older SQL Server would: its compatibility level is below 130.',
+      `${whereIs(place)} failed with ${code}.`,
+      'Let its administrator raise the level: ALTER DATABASE … SET COMPATIBILITY_LEVEL = 150.',
+      { cause },
+    ),
   conflict: (place: Place, code: string, cause: unknown) =>
     make(
       'CONFLICT',

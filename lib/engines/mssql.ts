@@ -217,7 +217,7 @@ const NUMBERS: readonly (readonly [readonly number[], Explain])[] = [
   [[18451, 18452, 18456, 18461, 18470, 18486, 18487, 18488, 40532, 40615, 40914], faults.loginRefused],
   [[911, 4060, 4064], faults.noSuchDatabase],
   [[229, 230, 262, 297, 300, 916, 1088, 3701, 4902, 4924, 15151, 15247], faults.notGranted],
-  [[207, 208, 2812], faults.missingObject],
+  [[207, 208, 2812], missing],
   [UNAVAILABLE, faults.unreachable],
   [[1205, 3960, 3961, THROWN.deadlocked], faults.conflict],
   [[1222, THROWN.notLocked], (where, _code, error) => faults.locked(where, error)],
@@ -229,6 +229,12 @@ const NUMBERS: readonly (readonly [readonly number[], Explain])[] = [
   [[334], faults.triggerInTheWay],
   [[THROWN.moved], (where) => faults.movedInWrite(where)],
 ];
+
+/** OPENJSON is there from compatibility level 130 on; a database that came from an older server keeps its own. */
+function missing(where: Where, code: string, error: unknown): ToolkitError {
+  const isLevel = error instanceof Error && error.message.includes('OPENJSON');
+  return (isLevel ? faults.levelTooLow : faults.missingObject)(where, code, error);
+}
 
 function duplicate(where: Where, code: string, error: unknown): ToolkitError {
   // Names are not translated, sentences are. A primary key that is taken was given out by an identity.

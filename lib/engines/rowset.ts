@@ -47,6 +47,18 @@ export function rowsetOfIds(ids: readonly number[]): string {
   return rowsetOf(ids.map((id) => ({ id })));
 }
 
+/** How text is compared: byte by byte, or as the database does by itself. */
+const COLLATIONS = { exact: 'Latin1_General_100_BIN2', usual: 'DATABASE_DEFAULT' } as const;
+
+/**
+ * Text with its collation named. SQL Server refuses to compare a column with one of another collation (468), and text of
+ * a rowset has the database's; PostgreSQL compares bytes by itself.
+ * https://learn.microsoft.com/sql/t-sql/statements/collation-precedence-transact-sql
+ */
+export function collated(dialect: Dialect, text: string, how: keyof typeof COLLATIONS): string {
+  return dialect === 'mssql' ? `${text} COLLATE ${COLLATIONS[how]}` : text;
+}
+
 type RowOf<C extends Columns> = Readonly<Record<keyof C, Value>>;
 
 /**

@@ -12,7 +12,7 @@ import { v4 as uuidV4 } from 'uuid';
 import type { ChainHead } from '../audit';
 import type { Reader, Writer } from '../engines/database';
 import { dateOf, dateOrNull, flagOf, idOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
-import { ID, insertSet, rowset, rowsetOf, rowsetOfIds, updateSet, type Columns } from '../engines/rowset';
+import { collated, ID, insertSet, rowset, rowsetOf, rowsetOfIds, updateSet, type Columns } from '../engines/rowset';
 import { faults } from '../errors';
 import type { SourceSession } from '../source';
 
@@ -258,14 +258,17 @@ export interface Ending {
 
 /** Ends live rows; they are never revived. One that was revoked once before keeps who did it and when. */
 export async function endHostSessions(writer: Writer, endings: readonly Ending[], endedBy: string): Promise<void> {
-  const ended = (column: string) => `COALESCE("${HOST_SESSIONS}"."${column}", r."${column}")`;
+  const by = collated(writer.dialect, 'r."RevokedBy"', 'usual');
   await updateSet(
     writer,
     {
       table: HOST_SESSIONS,
       key: 'HostSessionId',
       columns: { ...HEAD_COLUMNS, IsActive: 'flag', RevokedAt: 'time', RevokedBy: 'text', UpdatedAt: 'time' },
-      values: { RevokedAt: ended('RevokedAt'), RevokedBy: ended('RevokedBy') },
+      values: {
+        RevokedAt: `COALESCE("${HOST_SESSIONS}"."RevokedAt", r."RevokedAt")`,
+        RevokedBy: `COALESCE("${HOST_SESSIONS}"."RevokedBy", ${by})`,
+      },
       onlyWhere: ONLY_ACTIVE,
     },
     endings.map(({ head, hostSession }) => ({

@@ -3,9 +3,8 @@
  * however many rows there are. Reads only.
  */
 import type { Reader } from '../engines/database';
-import type { Dialect } from '../engines/engine';
 import { idOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
-import { rowset, rowsetOf } from '../engines/rowset';
+import { collated, rowset, rowsetOf } from '../engines/rowset';
 import { faults } from '../errors';
 import { MAX_KSESSIONS_ID } from '../source';
 import { toHostSession, type HostSession } from './store';
@@ -32,9 +31,6 @@ export interface Finding {
   readonly hostSessionIds: readonly number[];
   readonly title: string | null;
 }
-
-/** A case-insensitive collation must not make two hashes equal; PostgreSQL compares bytes by itself. */
-const EXACT: Record<Dialect, string> = { postgres: '', mssql: ' COLLATE Latin1_General_100_BIN2' };
 
 /** The part of LIMIT that both kinds of server know. */
 const NEXT_BATCH = `OFFSET 0 ROWS FETCH NEXT ${BATCH} ROWS ONLY`;
@@ -83,11 +79,12 @@ async function* inBatches(reader: Reader, sql: string, bindings: readonly (boole
  * past its date, one without a trail, or a hash copy that is not that of the live row.
  */
 export async function* findDisorder(reader: Reader, now: Date): AsyncGenerator<CanvasCredentials> {
-  const exact = EXACT[reader.dialect];
+  // A case-insensitive collation must not make two hashes equal.
+  const hash = collated(reader.dialect, 'h."HostGuidHash"', 'exact');
   const sql = `
     SELECT s."SessionId" AS "id" FROM canvas."Sessions" s WHERE s."SessionId" > ? AND (
       EXISTS (SELECT 1 FROM canvas."HostSessions" h WHERE h."SessionId" = s."SessionId" AND ${isActive('h')} AND (
-        h."LastSequence" IS NULL OR h."RevokedAt" IS NOT NULL OR h."ExpiresAt" <= ? OR h."HostGuidHash"${exact} <> s."HostGuid"
+        h."LastSequence" IS NULL OR h."RevokedAt" IS NOT NULL OR h."ExpiresAt" <= ? OR ${hash} <> s."HostGuid"
         OR EXISTS (SELECT 1 FROM canvas."HostSessions" o WHERE o."SessionId" = h."SessionId" AND ${isActive('o')}
           AND o."HostSessionId" <> h."HostSessionId")))
       OR (s."HostGuid" <> '' AND EXISTS (SELECT 1 FROM canvas."HostSessions" e WHERE e."SessionId" = s."SessionId")
@@ -216,7 +213,8 @@ export async function findNamesakes(reader: Reader, titles: readonly string[], n
   if (titles.length === 0) return new Map();
   const sql = `
     SELECT s."SessionId" AS "id", r."title" AS "title" FROM canvas."Sessions" s
-    JOIN ${rowset(reader.dialect, 'r', { title: 'text', trimmed: 'text' })} ON LOWER(LTRIM(RTRIM(s."Title"))) = LOWER(r."trimmed")
+    JOIN ${rowset(reader.dialect, 'r', { title: 'text', trimmed: 'text' })}
+      ON LOWER(LTRIM(RTRIM(s."Title"))) = ${collated(reader.dialect, 'LOWER(r."trimmed")', 'usual')}
     WHERE s."KSessionsId" IS NULL AND (s."HostGuid" <> '' OR EXISTS (
       SELECT 1 FROM canvas."HostSessions" l WHERE l."SessionId" = s."SessionId" AND ${isActive('l')}
         AND l."RevokedAt" IS NULL AND (l."ExpiresAt" IS NULL OR l."ExpiresAt" > ?)))

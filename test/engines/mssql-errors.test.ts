@@ -54,6 +54,17 @@ for (const [code, numbers] of Object.entries(OF_STATEMENTS)) {
   });
 }
 
+test('a database of an old compatibility level is told as what it is', async (t) => {
+  const script = pretending(({ sql }) => (sql === 'SELECT 1' ? refusal(208, "Invalid object name 'OPENJSON'.") : undefined));
+  const { port } = await startResponder(t, script);
+  await open(targetAt(t, port, 'mssql'), async (database) => {
+    const told = explain(database, await t.throwsAsync(database.canvas.ask('SELECT 1')));
+    if (!(told instanceof ToolkitError)) return t.fail(String(told));
+    t.is(told.code, 'CONFIG');
+    t.regex(words(told), /compatibility level is below 130/);
+  });
+});
+
 test('several messages are a verdict only when each of them is', (t) => {
   const said = (number: number, severity: number) => Object.assign(new Error('said'), { number, class: severity });
   t.true(mssql.isVerdict(new AggregateError([said(547, 16), said(3621, 0)])));
