@@ -1,7 +1,7 @@
 /** The public API: what scripts use, and programs may. */
 export { permitFor, withAccess, withOpenTarget, requireTarget, type Access, type AccessRequest } from './access';
 export { appendEvent, checkChain, readEvents } from './audit';
-export { agreeToReplace, agreeToSet, assertChange, CHANGE_OPTIONS, changeSessions, GUID_OPTIONS } from './cli/changes';
+export { agreeToReplace, agreeToSet, assertChange, CHANGE_OPTIONS, changeSessions, GUID_OPTIONS, readTerms } from './cli/changes';
 export { CHOICE_OPTIONS, FILTER_OPTIONS, readChoice } from './cli/choice';
 export { completionScript, SHELLS } from './cli/completion';
 export { accessRequest, runCommand, SHARED_OPTIONS, WRITING_OPTIONS, type CommandDefinition, type Run } from './cli/command';
@@ -17,16 +17,8 @@ export { EXIT_OF, faults, ToolkitError, type Code } from './errors';
 export { authenticateHost, type Authentication } from './hosts/authenticate';
 export { consolidate, CONSOLIDATE_NEEDS, link, MAX_REASON } from './hosts/consolidate';
 export { HostGuid } from './hosts/credential';
-export {
-  applyChanges,
-  previewChanges,
-  type Delivery,
-  type Outcome,
-  type Plan,
-  type Receipt,
-  type Result,
-  type Verb,
-} from './hosts/change';
+export { applyChanges, previewChanges, type Delivery, type Outcome, type Result } from './hosts/change';
+export type { Plan, Verb } from './hosts/plan';
 export { planProvision, previewProvision, provision, provisioning, type ProvisionPlan, type ProvisionRequest } from './hosts/provision';
 export { planRevocation, revoking } from './hosts/revoke';
 export { planRotation, rotating } from './hosts/rotate';

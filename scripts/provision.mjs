@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 
 const toolkit = createRequire(import.meta.url)('../lib/register.cjs');
-const { actorOf, faults, parseExpiry, parseText } = toolkit;
+const { faults } = toolkit;
 
 await toolkit.runCommand({
   script: 'provision.mjs',
@@ -27,7 +27,7 @@ await toolkit.runCommand({
     const { ids } = await toolkit.readChoice(words);
     toolkit.assertChange(words, ids, true);
     if (ids === undefined && words.text('if-exists') === undefined) throw faults.ifExistsNeeded();
-    const terms = toTerms(words);
+    const terms = { ...toolkit.readTerms(words), ifExists: words.text('if-exists') };
     await toolkit.withAccess(toolkit.accessRequest(run, terms.actor), async (access) => {
       const sessions = await sessionsOf(run, access, ids);
       const verbFor = (asked) => (batch) => toolkit.provisioning(access.database, batch.ids, asked);
@@ -40,17 +40,6 @@ await toolkit.runCommand({
     });
   },
 });
-
-function toTerms(words) {
-  const reason = words.text('reason');
-  const expires = words.text('expires');
-  return {
-    actor: actorOf(words.text('created-by')),
-    reason: reason === undefined ? null : parseText('--reason', reason, 1000),
-    expiresAt: expires === undefined ? undefined : parseExpiry(expires),
-    ifExists: words.text('if-exists'),
-  };
-}
 
 function withDefault(terms) {
   return { ...terms, ifExists: terms.ifExists ?? 'rotate' };

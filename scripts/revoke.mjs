@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 
 const toolkit = createRequire(import.meta.url)('../lib/register.cjs');
-const { actorOf, faults, parseText } = toolkit;
+const { faults } = toolkit;
 
 await toolkit.runCommand({
   script: 'revoke.mjs',
@@ -28,11 +28,7 @@ await toolkit.runCommand({
     if (choice.flags.includes('expired') && choice.expiringWithin !== undefined) {
       throw faults.usage('--expired and --expiring-within exclude each other.', 'What is past its date expires no more.');
     }
-    const reason = words.text('reason');
-    const terms = {
-      actor: actorOf(words.text('created-by')),
-      reason: reason === undefined ? null : parseText('--reason', reason, 1000),
-    };
+    const terms = toolkit.readTerms(words);
     await toolkit.withAccess(toolkit.accessRequest(run, terms.actor), async (access) => {
       const sessions = await sessionsOf(access, choice);
       if (!choice.flags.includes('expired')) await toolkit.agreeToSet({ run, sessions }, 'ends');

@@ -3,7 +3,6 @@
 import { createRequire } from 'node:module';
 
 const toolkit = createRequire(import.meta.url)('../lib/register.cjs');
-const { actorOf, parseExpiry, parseText } = toolkit;
 
 await toolkit.runCommand({
   script: 'rotate.mjs',
@@ -27,7 +26,7 @@ await toolkit.runCommand({
     const { words } = run;
     const choice = await toolkit.readChoice(words, ['key-older']);
     toolkit.assertChange(words, choice.ids, true);
-    const terms = toTerms(words);
+    const terms = toolkit.readTerms(words);
     await toolkit.withAccess(toolkit.accessRequest(run, terms.actor), async (access) => {
       const sessions = await sessionsOf(run, access, choice);
       await toolkit.agreeToSet({ run, sessions }, 'replaces');
@@ -36,16 +35,6 @@ await toolkit.runCommand({
     });
   },
 });
-
-function toTerms(words) {
-  const reason = words.text('reason');
-  const expires = words.text('expires');
-  return {
-    actor: actorOf(words.text('created-by')),
-    reason: reason === undefined ? null : parseText('--reason', reason, 1000),
-    expiresAt: expires === undefined ? undefined : parseExpiry(expires),
-  };
-}
 
 async function sessionsOf(run, { database, keys }, { expiringWithin, flags, ids, olderThan }) {
   if (ids !== undefined) return { pages: () => toolkit.pagesOfIds(ids), total: ids.length, isSet: false };

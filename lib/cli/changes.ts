@@ -5,7 +5,8 @@ import type { Access } from '../access';
 import { explain } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
 import { changeMany, previewMany, type Tally } from '../hosts/bulk';
-import type { Decision, Plan, Result, Verb } from '../hosts/change';
+import type { Result } from '../hosts/change';
+import type { Decision, Plan, Verb } from '../hosts/plan';
 import { wereCommitted } from '../hosts/resume';
 import type { Page } from '../hosts/selection';
 import { WRITING_OPTIONS, type Run, type Words } from './command';
@@ -16,7 +17,7 @@ import { showProgress } from './progress';
 import { DRY_RUN, jsonLine, liveSetText, liveText, planJson, planText, tallyText } from './render';
 import { FILE_FORMATS, readEarlier, type FileFormat } from './results';
 import { continueSecretFile, createSecretFile } from './streams';
-import { parseCount } from './words';
+import { actorOf, parseCount, parseExpiry, parseText } from './words';
 
 /** Options of every command that changes credentials. */
 export const CHANGE_OPTIONS = {
@@ -31,6 +32,9 @@ export const GUID_OPTIONS = {
   expires: { type: 'string', describe: 'ISO 8601 time or duration (90d, 12h); it must be in the future' },
   resume: { type: 'string', describe: 'The --out file of a run that was ended: go on, and do nothing again that is done' },
 } as const satisfies Record<string, Options>;
+
+/** What HostSessionEvents.Reason holds. */
+const REASON_LENGTH = 1000;
 
 /** GUIDs that may go to stdout at once. */
 const MOST_ON_STDOUT = 100;
@@ -65,6 +69,16 @@ export interface Task {
   readonly sessions: Sessions;
   readonly verbFor: (batch: Page) => Promise<Verb> | Verb;
   readonly makesGuids: boolean;
+}
+
+/** Who, why, and until when. @throws ToolkitError USAGE */
+export function readTerms(words: Words): { actor: string; reason: string | null; expiresAt: Date | undefined } {
+  const [reason, expires] = [words.text('reason'), words.text('expires')];
+  return {
+    actor: actorOf(words.text('created-by')),
+    reason: reason === undefined ? null : parseText('--reason', reason, REASON_LENGTH),
+    expiresAt: expires === undefined ? undefined : parseExpiry(expires),
+  };
 }
 
 /**

@@ -1,7 +1,8 @@
 /** Where host GUIDs go, once: stdout, or the file of `--out`; and what is told of each session when that is certain. */
 import type { Database } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
-import type { Delivery, Outcome, Receipt, Result } from '../hosts/change';
+import type { Delivery, Outcome, Result } from '../hosts/change';
+import type { Receipt } from '../hosts/writing';
 import { beginHandOver, endHandOver } from './interrupts';
 import { doneText, endedText, jsonLine, receiptJson, receiptText, replacedText, SAMPLE_DATA } from './render';
 import { failureOf, headOf, recordOf, type FileFormat } from './results';

@@ -2,7 +2,9 @@
 import type { Database } from '../engines/database';
 import type { ToolkitError } from '../errors';
 import type { Marker } from '../guard/marker';
-import type { Outcome, Plan, Receipt } from '../hosts/change';
+import type { Outcome } from '../hosts/change';
+import type { Plan } from '../hosts/plan';
+import type { Receipt } from '../hosts/writing';
 import type { Enrolment } from '../migrations/enrol';
 
 /** Version of the JSON lines; a field that changes its meaning changes it. */

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import type { Options } from 'csv-stringify/sync';
 import { faults, type ToolkitError } from '../errors';
-import type { Receipt } from '../hosts/change';
 import { HostGuid } from '../hosts/credential';
+import type { Receipt } from '../hosts/writing';
 
 /** lines: `ID GUID`; csv and ndjson: with both ids, the fingerprint and the operation. */
 export const FILE_FORMATS = ['lines', 'csv', 'ndjson'] as const;

@@ -6,7 +6,8 @@ import type { KeyRing } from '../config/keys';
 import { explain, type Database } from '../engines/database';
 import { ToolkitError, type Code } from '../errors';
 import type { Permit } from '../guard/guard';
-import { applyChanges, previewChanges, type Decision, type Delivery, type Result, type Verb } from './change';
+import { applyChanges, previewChanges, type Delivery, type Result } from './change';
+import type { Decision, Verb } from './plan';
 import type { Page } from './selection';
 
 /** What a run over many sessions takes. */

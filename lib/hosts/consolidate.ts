@@ -14,6 +14,7 @@ import { faults } from '../errors';
 import type { Permit } from '../guard/guard';
 import { findSourceSession } from '../source';
 import { advanceIdentity, isBehind, readIdentities, type IdentityState } from './identities';
+import { lockOf } from './plan';
 import { endHostSessions, setChainHeads, setHashCopies, setLink, whyOver, type HostSession } from './store';
 import {
   countRows,
@@ -176,11 +177,6 @@ function applyStep(
     await advanceIdentity(writer, table);
     return { operationId, at: writer.now };
   });
-}
-
-/** The lock of provisioning, where that could come for the same rows. */
-function lockOf(canvasSessionId: number, ksessionsId: number | null): string {
-  return ksessionsId === null ? `canvas/${canvasSessionId}` : `ksessions/${ksessionsId}`;
 }
 
 /** Deadlocks are rare and short; more tries would hide a real one. */

@@ -4,19 +4,8 @@ import type { Database, Reader } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
 import type { Permit } from '../guard/guard';
 import { findSourceSessions, type SourceSession } from '../source';
-import {
-  applyChanges,
-  lockOf,
-  previewChanges,
-  type Decision,
-  type Delivery,
-  type FirstPlan,
-  type KeepPlan,
-  type Outcome,
-  type Plan,
-  type RotatePlan,
-  type Verb,
-} from './change';
+import { applyChanges, previewChanges, type Delivery, type Outcome } from './change';
+import { lockOf, type Decision, type FirstPlan, type KeepPlan, type Plan, type RotatePlan, type Verb } from './plan';
 import { canvasTitleOf, findCanvasStates, whyOver, type CanvasState } from './store';
 import { findNamesakes } from './survey';
 

@@ -3,8 +3,8 @@ import { findIssued } from '../audit';
 import type { KeyRing } from '../config/keys';
 import { withTransaction, type Database } from '../engines/database';
 import type { Permit } from '../guard/guard';
-import { lockOf } from './change';
 import type { HostGuid } from './credential';
+import { lockOf } from './plan';
 
 /** A GUID that was handed over before its commit. */
 export interface HandedOver {

@@ -4,7 +4,7 @@
  */
 import type { Reader } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
-import { lockOf, type Decision, type KeepPlan, type RevokePlan, type Verb } from './change';
+import { lockOf, type Decision, type KeepPlan, type RevokePlan, type Verb } from './plan';
 import { findCanvasStates, type CanvasState } from './store';
 import { readCredentials, type CanvasCredentials } from './survey';
 

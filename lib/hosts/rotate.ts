@@ -2,7 +2,7 @@
 import type { Database } from '../engines/database';
 import { faults } from '../errors';
 import { findSourceSessions, type SourceSession } from '../source';
-import type { RotatePlan, Verb } from './change';
+import type { RotatePlan, Verb } from './plan';
 import { assertFuture, canvasesOf, decideEach, locksOf, planReplacement } from './provision';
 import { whyOver, type CanvasState } from './store';
 
