@@ -1,6 +1,6 @@
 /** From settings to a permitted, ready database: the one path every script takes. */
 import { readLogins, type Purpose } from './config/credentials';
-import { ensureEmbeddedKey, readKeys, type KeyRing } from './config/keys';
+import { ensureEmbeddedKey, findKeys, readKeys, type KeyRing } from './config/keys';
 import type { Settings } from './config/settings';
 import { chooseTarget, type Target } from './config/targets';
 import { findHarm, withDatabase, withTransaction, type Database } from './engines/database';
@@ -67,12 +67,36 @@ export async function withOpenTarget<T>(
 export async function withAccess<T>(request: AccessRequest, work: (access: Access) => Promise<T>): Promise<T> {
   const target = requireTarget(request.settings);
   const keys = readKeys(request.settings, target);
+  return withReadyTarget(request, (database, permit) => work({ database, permit, keys }));
+}
+
+/** What a use case needs that only reads. */
+export interface ReadAccess {
+  readonly database: Database;
+  /** undefined where no key is configured: most of what is read needs none. */
+  readonly keys: KeyRing | undefined;
+}
+
+/**
+ * The same without the right to write, for which a login that only reads will do.
+ * @throws ToolkitError as `withAccess`
+ */
+export async function withReading<T>(request: AccessRequest, work: (access: ReadAccess) => Promise<T>): Promise<T> {
+  const keys = findKeys(request.settings, requireTarget(request.settings));
+  return withReadyTarget(request, (database) => work({ database, keys }));
+}
+
+function withReadyTarget<T>(
+  request: AccessRequest,
+  work: (database: Database, permit: Permit) => Promise<T>,
+): Promise<T> {
   return withOpenTarget(request, async (database) => {
+    const { target } = database;
     const permit = await permitFor(database, request);
     if (target.engine === 'pglite') await prepareEmbedded(database, permit, request);
     const missing = await missingMigrations(database, request);
     if (missing.length > 0) throw faults.migrationsPending(target.name, missing);
-    return work({ database, permit, keys });
+    return work(database, permit);
   });
 }
 

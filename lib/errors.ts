@@ -802,6 +802,14 @@ export const faults = {
       'Check the number: it is the KSESSIONS id, not the canvas session id. Nothing was done.',
       { ksessionsId },
     ),
+  noneOfIds: (ids: readonly number[], source: string) =>
+    make(
+      'SESSION_NOT_FOUND',
+      ids.length === 1 ? `There is no KSESSIONS session ${ids[0]}.` : `None of the ${ids.length} KSESSIONS sessions is there.`,
+      `dbo.Sessions of ${source} has no row with such a SessionID, and no canvas session is linked to one.`,
+      'Check the numbers: they are KSESSIONS ids, not canvas session ids.',
+      ids.length === 1 ? { ksessionsId: ids[0] as number } : {},
+    ),
   noTranscripts: (ksessionsId: number, title: string) =>
     make(
       'NO_TRANSCRIPTS',
@@ -1007,6 +1015,14 @@ export const faults = {
       'Whether its host GUID holds was not known yet.',
       `Keep the GUID and the earlier one; ${LOOK_UP}`,
       { ...about(ids), ...(operationId === null ? {} : { operationId }) },
+    ),
+  outputFailed: (cause: unknown) =>
+    make(
+      'CONFIG',
+      'The output could not be written.',
+      `Standard output takes no more: ${systemCode(cause)}.`,
+      'Mend it (a full disk, for example), then run the command again. What was read was not changed.',
+      { cause },
     ),
   outputLost: () =>
     make(

@@ -1,13 +1,31 @@
 /** The public API: what scripts use, and programs may. */
-export { permitFor, withAccess, withOpenTarget, requireTarget, type Access, type AccessRequest } from './access';
+export {
+  permitFor,
+  requireTarget,
+  withAccess,
+  withOpenTarget,
+  withReading,
+  type Access,
+  type AccessRequest,
+  type ReadAccess,
+} from './access';
 export { appendEvent, checkChain, readEvents } from './audit';
 export { agreeToReplace, agreeToSet, assertChange, CHANGE_OPTIONS, changeSessions, GUID_OPTIONS, readTerms } from './cli/changes';
 export { CHOICE_OPTIONS, FILTER_OPTIONS, readChoice } from './cli/choice';
 export { completionScript, SHELLS } from './cli/completion';
-export { accessRequest, runCommand, SHARED_OPTIONS, WRITING_OPTIONS, type CommandDefinition, type Run } from './cli/command';
+export {
+  accessRequest,
+  readingRequest,
+  runCommand,
+  SHARED_OPTIONS,
+  WRITING_OPTIONS,
+  type CommandDefinition,
+  type Run,
+} from './cli/command';
 export { askText, confirm, isTerminal } from './cli/confirm';
 export { composeManual } from './cli/manual';
 export * as render from './cli/render';
+export * as renderListing from './cli/render-listing';
 export * as renderMigrations from './cli/render-migrations';
 export * as renderRepair from './cli/render-repair';
 export { actorOf, parseExpiry, parseIds, parseLink, parseSeconds, parseText } from './cli/words';
@@ -17,6 +35,8 @@ export { EXIT_OF, faults, ToolkitError, type Code } from './errors';
 export { authenticateHost, type Authentication } from './hosts/authenticate';
 export { consolidate, CONSOLIDATE_NEEDS, link, MAX_REASON } from './hosts/consolidate';
 export { HostGuid } from './hosts/credential';
+export { KEY_STANDINGS, keysInUse, type KeyStanding, type KeyUse } from './hosts/key-use';
+export { listSessions, type ListedSession, type ListRequest } from './hosts/listing';
 export { applyChanges, previewChanges, type Delivery, type Outcome, type Result } from './hosts/change';
 export type { Plan, Verb } from './hosts/plan';
 export { planProvision, previewProvision, provision, provisioning, type ProvisionPlan, type ProvisionRequest } from './hosts/provision';
@@ -30,6 +50,7 @@ export {
   pagesOfProvisionable,
   pagesOfUnlinked,
 } from './hosts/selection';
+export { CREDENTIAL_STATES, stateOf, type CredentialState } from './hosts/state';
 export { enrol, readMarker, requirePermit } from './migrations/enrol';
 export { composeHandoff, writeHandoff } from './migrations/handoff';
 export { firstRefusal, migrationStatus, previewLatest } from './migrations/preview';

@@ -9,14 +9,16 @@ import { faults, redacted, ToolkitError } from '../errors';
 import { ASK_COMPLETION, completionsOf, type Completable } from './completion';
 import { banner, errorJson, errorText, jsonLine } from './render';
 import { listenForInterrupts } from './interrupts';
-import { isStuck, survive, writeFlushed } from './streams';
-import { parseSeconds } from './words';
+import { isStuck, survive, writeFlushed, writePatiently } from './streams';
+import { parseSeconds, userName } from './words';
 
 /** Parsed words: strings stay strings, whatever they look like. */
 export interface Words {
   readonly positionals: readonly string[];
   /** The value of a string option, or undefined. */
   text(option: string): string | undefined;
+  /** The values of an option that may be repeated. */
+  texts(option: string): readonly string[];
   /** Whether a flag is set. */
   flag(option: string): boolean;
 }
@@ -27,6 +29,8 @@ export interface Run {
   readonly settings: Settings;
   /** The result: stdout. */
   readonly print: (text: string) => Promise<void>;
+  /** The same for much of it, while no transaction is open: waits for a pager. False once the reader has left. */
+  readonly stream: (text: string) => Promise<boolean>;
   /** Progress and notices: stderr. */
   readonly notice: (text: string) => void;
   /** An error of one of many ids, told as it happens. */
@@ -39,6 +43,8 @@ export interface CommandDefinition extends Completable {
   readonly summary: string;
   /** The positional words as usage shows them, or '' where there are none. */
   readonly positionals: string;
+  /** Those of the string options that may be given more than once. */
+  readonly repeatable?: readonly string[];
   readonly examples: readonly (readonly [string, string])[];
   readonly run: (run: Run) => Promise<void>;
 }
@@ -101,6 +107,7 @@ export async function runCommand(definition: CommandDefinition): Promise<void> {
         words: parsed,
         settings: readSettings(process.env, { target: parsed.text('target') }),
         print: (text) => writeFlushed(process.stdout, text),
+        stream: (text) => writePatiently(process.stdout, text),
         notice: (text) => void process.stderr.write(text),
         report,
       });
@@ -138,6 +145,11 @@ export function accessRequest({ settings, words, notice }: Run, actor: string, p
     onOpen: (database) => notice(banner(database)),
     onNotice: (text) => notice(`${text}\n`),
   };
+}
+
+/** The same for a command that only reads. On first use the embedded target makes itself in the name of this user. */
+export function readingRequest(run: Run): AccessRequest {
+  return accessRequest(run, userName() ?? 'unknown');
 }
 
 /** Under zx, argv is [node, zx, script, words…]; under node it is [node, script, words…]. */
@@ -228,13 +240,17 @@ function toWords(
   const values = new Map<string, unknown>();
   for (const [name, { type, default: fallback }] of Object.entries(options)) {
     const value = parsed[name];
-    if (Array.isArray(value)) throw faults.usage(`--${name} is given twice.`, 'Which one is meant cannot be known.');
-    if (type === 'string' && value === '') throw faults.usage(`--${name} has no value.`, 'It takes one.');
+    const given = [value].flat();
+    if (given.length > 1 && definition.repeatable?.includes(name) !== true) {
+      throw faults.usage(`--${name} is given twice.`, 'Which one is meant cannot be known.');
+    }
+    if (type === 'string' && given.includes('')) throw faults.usage(`--${name} has no value.`, 'It takes one.');
     values.set(name, value ?? fallback);
   }
   return {
     positionals,
     text: (option) => values.get(option) as string | undefined,
+    texts: (option) => [values.get(option) ?? []].flat() as string[],
     flag: (option) => values.get(option) === true,
   };
 }

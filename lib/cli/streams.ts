@@ -32,6 +32,24 @@ export function writeFlushed(stream: Writable, text: string): Promise<void> {
   });
 }
 
+/** What a write says once its reader has left. */
+const LEFT = ['EPIPE', 'EOF', 'ERR_STREAM_DESTROYED'];
+
+/**
+ * Writes however long the reader takes: a pager waits for its person. Not for what is told while a transaction is open.
+ * @returns false once the reader has left (`| head`)
+ * @throws ToolkitError CONFIG when the output takes no more, as a full disk does
+ */
+export function writePatiently(stream: Writable, text: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    stream.write(text, (error) => {
+      if (!error) resolve(true);
+      else if (LEFT.includes((error as NodeJS.ErrnoException).code ?? '')) resolve(false);
+      else reject(faults.outputFailed(error));
+    });
+  });
+}
+
 /** Waits until a stream has nothing left to write, 5 s at most. @returns whether it has not */
 export async function isStuck(stream: Writable): Promise<boolean> {
   if (stream.destroyed || stream.writableLength === 0) return false;

@@ -151,3 +151,12 @@ export function actorOf(createdBy: string | undefined): string {
     throw faults.noActor(cause);
   }
 }
+
+/** The user of the operating system, or undefined where it has no name for it, as in some containers. */
+export function userName(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    return undefined;
+  }
+}

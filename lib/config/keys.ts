@@ -90,11 +90,21 @@ export function equalSecrets(a: string, b: string): boolean {
  * @throws ToolkitError CONFIG for a missing, short, repeated or public key, or a file that cannot be read
  */
 export function readKeys(settings: Settings, target: Target): KeyRing {
+  const keys = findKeys(settings, target);
+  if (keys === undefined) throw faults.noKey(target.name);
+  return keys;
+}
+
+/**
+ * The same, for what can be told without a key: undefined where none is configured.
+ * @throws ToolkitError CONFIG for a key that is there and cannot be used
+ */
+export function findKeys(settings: Settings, target: Target): KeyRing | undefined {
   const given = givenKeys(settings);
   const own = target.engine === 'pglite' ? [embeddedKey(target.folder)] : [];
   const secrets = [...given, ...own.filter((key) => !given.some((other) => other.equals(key)))];
   const [signing, ...rest] = secrets.map((secret) => new HmacKey(secret));
-  if (signing === undefined) throw faults.noKey(target.name);
+  if (signing === undefined) return undefined;
   const mayVerify = target.engine !== 'pglite' && target.legacyKey === 'verify';
   return { signing, all: [signing, ...rest], legacy: mayVerify ? new HmacKey(PUBLIC_LEGACY_KEY) : undefined };
 }

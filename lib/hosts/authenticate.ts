@@ -2,11 +2,12 @@
  * Does a GUID open a session? Asked as a careful consumer would: the hash under a key we know, the active state,
  * revocation, expiry, and the hash copy that the application's login reads (I-40, I-41). Reads only.
  */
-import { equalSecrets, type HmacKey, type KeyRing } from '../config/keys';
+import type { HmacKey, KeyRing } from '../config/keys';
 import type { Reader } from '../engines/database';
 import { idOf } from '../engines/rows';
 import { HostGuid } from './credential';
-import { toHostSession, whyOver, type HostSession } from './store';
+import { stateOf, type CredentialState } from './state';
+import { toHostSession, type HostSession } from './store';
 import { readCredentials, type CanvasCredentials } from './survey';
 
 /**
@@ -97,13 +98,18 @@ function judge({ host, isLegacy, session }: Match, target: string, now: Date): A
   };
 }
 
+const VERDICT_OF: Record<CredentialState, Verdict> = {
+  none: 'unknown',
+  live: 'valid',
+  expired: 'expired',
+  revoked: 'revoked',
+  revived: 'revoked',
+  'copy-differs': 'copy-differs',
+};
+
+/** Of this host session alone: the hash copy of an ended one may be that of another, which is live. */
 function verdictOn(host: HostSession, hashCopy: string, now: Date): Verdict {
-  const over = whyOver(host, now);
-  if (host.isActive && over === undefined) return equalSecrets(host.hash, hashCopy) ? 'valid' : 'copy-differs';
-  if (host.isActive && over === 'expired') return 'expired';
-  // An ended row was past its date when it ended, or somebody ended it before.
-  const { expiresAt, revokedAt } = host;
-  return expiresAt !== null && revokedAt !== null && expiresAt <= revokedAt ? 'expired' : 'revoked';
+  return VERDICT_OF[stateOf(host, host.isActive ? hashCopy : '', now)];
 }
 
 function adviceFor(target: string, canvasSessionId: number, ksessionsId: number | null): string {

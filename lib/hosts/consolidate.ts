@@ -15,6 +15,7 @@ import type { Permit } from '../guard/guard';
 import { findSourceSession } from '../source';
 import { advanceIdentity, isBehind, readIdentities, type IdentityState } from './identities';
 import { lockOf } from './plan';
+import { newest } from './state';
 import { endHostSessions, setChainHeads, setHashCopies, setLink, whyOver, type HostSession } from './store';
 import {
   countRows,
@@ -104,12 +105,6 @@ export function planRepair(session: CanvasCredentials, now: Date): Repair | unde
   const adopts = stays?.head.sequence === 0;
   if (ends.length === 0 && copy === undefined && !adopts) return undefined;
   return { session, stays, adopts, ends, copy };
-}
-
-/** By CreatedAt, then by id: the same answer whoever asks. */
-function newest(hosts: readonly HostSession[]): HostSession | undefined {
-  const age = (host: HostSession) => host.createdAt.getTime();
-  return hosts.toSorted((a, b) => age(a) - age(b) || a.hostSessionId - b.hostSessionId).at(-1);
 }
 
 function ownerOf(hash: string, hosts: readonly HostSession[]): CopyChange['was'] {

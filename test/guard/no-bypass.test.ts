@@ -80,6 +80,7 @@ for (const engine of ['postgres', 'mssql']) {
 const VERBS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   consolidate: [[]],
   enrol: [['--target', 'scratch']],
+  list: [[]],
   migrate: [['latest'], ['status'], ['plan'], ['rollback']],
   provision: [['15']],
 };

@@ -24,6 +24,7 @@ const WORDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   revoke: [['15'], ['15', '99999']],
   enrol: [['--target', 'scratch', '--confirm', 'x']],
   migrate: [['status']],
+  list: [['15'], ['99999'], ['--state', 'live']],
   consolidate: [['--apply']],
   handoff: [['--database', 'KSESSIONS', '--out', 'handoff']],
 };

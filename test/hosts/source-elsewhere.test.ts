@@ -1,4 +1,5 @@
 import test from 'ava';
+import { listSessions } from '../../lib/hosts/listing';
 import {
   access, asAdmin, asMssqlAdmin, databaseOf, mssqlLane, mssqlUrl, postgresLane, postgresUrl, retarget, type Lane,
 } from '../helpers/lanes';
@@ -21,6 +22,12 @@ for (const [lane, url, asAdministrator] of servers) {
       t.deepEqual([first.outcome.canvasSessionId, first.outcome.session.title], [1, 'Need For Messengers']);
       t.like(outcome, { canvasSessionId: 2, hostSessionId: 2, session: { ksessionsId: 15, title: 'From elsewhere' } });
       t.is(await count(open.database, `canvas."Sessions" WHERE "SessionId" = 2 AND "KSessionsId" = 15 AND "Title" = 'From elsewhere'`), 1);
+      const request = { ids: [], search: 'o', states: [], keys: [] };
+      const listed: unknown[] = [];
+      for await (const page of listSessions(open.database, open.keys, request)) {
+        listed.push(...page.map(({ canvasSessionId, ksessionsId, state }) => [ksessionsId, canvasSessionId, state]));
+      }
+      t.deepEqual(listed.slice(0, 3), [[1, null, 'none'], [15, 2, 'live'], [212, 1, 'live']]);
     });
   });
 }

@@ -1,0 +1,60 @@
+/** Which HMAC keys the stored credentials and events need, against those that are configured. Reads only. */
+import type { KeyRing } from '../config/keys';
+import type { Reader } from '../engines/database';
+import { numberOf, textOrNull, type Row } from '../engines/rows';
+
+/**
+ * current  the key that hashes new credentials
+ * older    another configured key: it verifies, and hashes nothing new
+ * missing  the row names a key that is not configured: nothing made with it can be verified
+ * legacy   the row names no key: the old tool made it
+ * unknown  the row names a key, and none is configured here to compare it with
+ */
+export const KEY_STANDINGS = ['current', 'older', 'missing', 'legacy', 'unknown'] as const;
+export type KeyStanding = (typeof KEY_STANDINGS)[number];
+
+/** One key id of the stored rows; null is that of rows which name none. */
+export interface KeyUse {
+  readonly keyId: string | null;
+  readonly standing: KeyStanding;
+  /** Credentials that are active, not revoked and not past their date. */
+  readonly live: number;
+  /** Events of the trail that it seals. */
+  readonly events: number;
+}
+
+/** @param keys undefined where none is configured */
+export function standingOf(keys: KeyRing | undefined, keyId: string | null): KeyStanding {
+  if (keyId === null) return 'legacy';
+  if (keys === undefined) return 'unknown';
+  if (keys.signing.id === keyId) return 'current';
+  return keys.all.some(({ id }) => id === keyId) ? 'older' : 'missing';
+}
+
+const LIVE = `
+  SELECT h."HashKeyId" AS "keyId", COUNT(*) AS "n" FROM canvas."HostSessions" h
+  WHERE h."IsActive" = ? AND h."RevokedAt" IS NULL AND (h."ExpiresAt" IS NULL OR h."ExpiresAt" > ?)
+  GROUP BY h."HashKeyId"`;
+
+const EVENTS = `
+  SELECT e."HashKeyId" AS "keyId", COUNT(*) AS "n" FROM canvas."HostSessionEvents" e GROUP BY e."HashKeyId"`;
+
+/**
+ * Every key that a live credential or an event names. Two statements, which count all rows: not for what must be quick.
+ * @param now the database's clock
+ */
+export async function keysInUse(reader: Reader, keys: KeyRing | undefined, now: Date): Promise<KeyUse[]> {
+  const live = countsOf(await reader.ask<Row>(LIVE, [true, now]));
+  const events = countsOf(await reader.ask<Row>(EVENTS));
+  const ids = [...new Set([...live.keys(), ...events.keys()])];
+  return ids.map((keyId) => ({
+    keyId,
+    standing: standingOf(keys, keyId),
+    live: live.get(keyId) ?? 0,
+    events: events.get(keyId) ?? 0,
+  }));
+}
+
+function countsOf(rows: readonly Row[]): Map<string | null, number> {
+  return new Map(rows.map((row) => [textOrNull(row, 'keyId'), numberOf(row, 'n', 0)]));
+}
