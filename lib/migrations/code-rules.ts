@@ -13,7 +13,7 @@ export function createWithBody(judge: Judge): boolean {
   const kind = cursor.takeOne('TRIGGER', 'FUNCTION', 'PROCEDURE', 'PROC', 'VIEW');
   if (dialect === 'postgres') return kind === 'TRIGGER' ? createTriggerPostgres(judge) : createBodyPostgres(judge, kind);
   if (judge.ownName() === undefined) return false;
-  if (kind === 'TRIGGER' && !(cursor.take('ON') && judge.ownName() !== undefined)) return false;
+  if (kind === 'TRIGGER' && !(cursor.take('ON') && judgeTriggered(judge, cursor))) return false;
   const as = findWord(cursor.rest, 'AS');
   const body = cursor.rest.slice(as + 1);
   if (as < 0 || body.length === 0) return false;
@@ -21,22 +21,58 @@ export function createWithBody(judge: Judge): boolean {
   return true;
 }
 
-/** A trigger of PostgreSQL runs a function that was judged when it was made. */
+/** The table that a trigger is put on; whoever writes to one that was there before did not ask for it. */
+function judgeTriggered(judge: Judge, name: Cursor): boolean {
+  const table = judge.table(name);
+  if (table === undefined) return false;
+  if (!judge.isMadeHere(table.name)) judge.add('new-trigger', table.label);
+  return true;
+}
+
+/** The function of a trigger, behind EXECUTE: judged where this migration makes it, else code of somebody else. */
+function judgeTriggerCode(judge: Judge): boolean {
+  const runs = findWord(judge.cursor.rest, 'EXECUTE');
+  const routine = new Cursor(judge.cursor.rest.slice(runs + 1));
+  if (runs < 0 || routine.takeOne('FUNCTION', 'PROCEDURE') === undefined) return false;
+  const name = judge.ownName(routine);
+  if (name === undefined) return false;
+  if (!judge.scope.routines.has(name.toLowerCase())) judge.add('unknown-routine', `${name}()`);
+  return true;
+}
+
+/** It runs at whatever anybody does to the schema. */
+export function createEventTrigger(judge: Judge): boolean {
+  judge.add('permissions', 'CREATE EVENT TRIGGER');
+  return judge.cursor.take('EVENT', 'TRIGGER') && judgeTriggerCode(judge);
+}
+
+/** A rule of PostgreSQL does something else than the statement says. */
+export function createRule(judge: Judge): boolean {
+  const { cursor } = judge;
+  const to = findWord(cursor.rest, 'TO');
+  const action = findWord(cursor.rest, 'DO');
+  if (to < 0 || action < to || !judgeTriggered(judge, new Cursor(cursor.rest.slice(to + 1)))) return false;
+  const does = new Cursor(cursor.rest.slice(action + 1));
+  does.takeOne('ALSO', 'INSTEAD');
+  if (does.take('NOTHING')) return does.isAtEnd;
+  if (does.isAtEnd || does.peek() === '(') return false;
+  judge.lookIntoText(textFrom(judge.piece, does.rest), true);
+  return true;
+}
+
 function createTriggerPostgres(judge: Judge): boolean {
   const { cursor } = judge;
   cursor.name('postgres');
   const on = cursor.rest.findIndex((token) => isWord(token, 'ON'));
   if (on < 0) return false;
-  judge.ownName(new Cursor(cursor.rest.slice(on + 1)));
-  const runs = findWord(cursor.rest, 'EXECUTE');
-  if (runs < 0) return false;
-  const routine = new Cursor(cursor.rest.slice(runs + 1));
-  return routine.takeOne('FUNCTION', 'PROCEDURE') !== undefined && judge.ownName(routine) !== undefined;
+  return judgeTriggered(judge, new Cursor(cursor.rest.slice(on + 1))) && judgeTriggerCode(judge);
 }
 
 function createBodyPostgres(judge: Judge, kind: string | undefined): boolean {
   const { cursor } = judge;
-  if (judge.ownName() === undefined) return false;
+  const name = judge.ownName();
+  if (name === undefined) return false;
+  if (kind !== 'VIEW') judge.scope.routines.add(name.toLowerCase());
   if (kind === 'VIEW') {
     const as = findWord(cursor.rest, 'AS');
     return as >= 0 && isWord(cursor.rest[as + 1], 'SELECT', 'WITH', 'VALUES');

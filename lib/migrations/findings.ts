@@ -43,6 +43,16 @@ export const RULES = {
     what: (name) => `${name} is dropped with what is in it.`,
     saferWay: 'Drop what belongs to this migration, by name.',
   },
+  'drop-owned': {
+    severity: 'danger',
+    what: (statement) => `${statement} drops all that belongs to a role, whatever it is, and its rights in this database.`,
+    saferWay: 'Drop what belongs to this migration, by name.',
+  },
+  'drop-dependents': {
+    severity: 'danger',
+    what: (name) => `CASCADE takes along whatever depends on ${name}, without a word of what that is.`,
+    saferWay: 'Drop what depends on it first, by name; without CASCADE the server names what is left.',
+  },
   truncate: {
     severity: 'danger',
     what: (table) => `All rows of ${table} are lost, past row triggers.`,
@@ -113,6 +123,14 @@ export const RULES = {
     severity: 'danger',
     what: (subject) => `${subject} is turned off: what it refuses may come in, for everybody.`,
     saferWay: 'Leave it on. Where a repair must pass it, do the repair with its own rule in a statement of its own.',
+  },
+  'new-trigger': {
+    severity: 'warning',
+    what: (table) => `From then on each write to ${table} runs code that the programs which write know nothing of.`,
+    saferWay: {
+      postgres: 'Put it on a table that this migration makes, or show that every writer still does what it did.',
+      mssql: 'Put it on a table that this migration makes: OUTPUT without INTO fails on one with a trigger (error 334).',
+    },
   },
   'untrusted-constraint': {
     severity: 'warning',
@@ -200,7 +218,17 @@ export const RULES = {
     what: (statement) => `${statement} changes who may do what.`,
     saferWay: 'Keep rights out of migrations: an administrator grants them, the harm check looks at them.',
   },
+  'reassign-owned': {
+    severity: 'warning',
+    what: (statement) => `${statement} gives all that belongs to a role to another one, in every schema.`,
+    saferWay: 'Name what changes hands: ALTER TABLE … OWNER TO …; or leave it to an administrator.',
+  },
   // --- transactions ---
+  'timeout-changed': {
+    severity: 'warning',
+    what: (setting) => `${setting} changes how long statements wait, and how long others wait behind them.`,
+    saferWay: 'Leave it out: a run lets a schema change wait 5 s for a lock, and then work as long as it needs.',
+  },
   'outside-transaction': {
     severity: 'danger',
     what: (statement) => `${statement} cannot run in a transaction, or is not undone by its rollback.`,

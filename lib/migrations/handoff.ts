@@ -13,13 +13,14 @@ import { CATALOGUE } from './catalogue';
 import { createMarkerTable } from './enrol';
 import { readMigrations, type Migration, type MigrationFile } from './files';
 import { createBookkeeping, HISTORY_TABLE, LEDGER_TABLE } from './ledger';
+import { brokenTransactions } from './obstacles';
 import type { Preflight } from './preflight';
 import { recordMigration, recordStatements } from './record';
 import { MIGRATION_LOCK } from './run';
 import { assess } from './safety';
 import { unite, type ExpectedSchema } from './schema';
 import { requirePlainName, ScriptFile, THROWN } from './script-file';
-import { asBit, factsOf, isThere, tableName, type Fact } from './shape-facts';
+import { asBit, factsOf, isThere, nameFactsOf, tableName, type Fact } from './shape-facts';
 import { literal, SCHEMA } from './sql';
 
 /** One file of the bundle. */
@@ -46,13 +47,15 @@ const LOCK_WAIT_MS = 30_000;
 /**
  * The bundle for one database.
  * @param database its name, as the server knows it
- * @throws ToolkitError USAGE for a name that is not plain
+ * @throws ToolkitError USAGE for a name that is not plain; CONFIG for a file that is no migration
  */
 export async function composeHandoff(database: string, folder?: string): Promise<HandoffFile[]> {
   requirePlainName(database);
   const steps: Step[] = [];
   for (const file of readMigrations(folder)) {
     const { migration, up } = await recordMigration('mssql', file);
+    const [unfit] = brokenTransactions('mssql', up);
+    if (unfit !== undefined) throw faults.migrationNotOneTransaction(file.name, unfit.statement);
     steps.push({ file, migration, statements: up });
   }
   const books = await recordStatements('mssql', async (knex) => {
@@ -158,6 +161,7 @@ function preflightScript(database: string, steps: readonly Step[]): string {
   script.batch(markerCheck());
   for (const step of steps) script.batch(ledgerIsNotEdited(step));
   script.batch(obstacleChecks(steps));
+  script.batch(nameFactsOf(statementsOf(steps)).map(({ what, holds }) => addCheck(holds, what)).join('\n'));
   for (const question of steps.flatMap(({ migration }) => migration.preflight ?? [])) script.batch(askQuestion(question));
   script.batch(ROW_COUNTS);
   endChecks(script, THROWN.data);
@@ -182,11 +186,13 @@ const isEdited = ({ name, checksum }: MigrationFile) =>
 
 /** What is there already must be as the migrations would make it: they make what is missing and change nothing. */
 function obstacleChecks(steps: readonly Step[]): string {
-  return factsOf(shapeOf(steps))
+  return factsOf(shapeOf(steps), statementsOf(steps))
     .filter((fact): fact is Fact & { inTheWay: string } => fact.inTheWay !== undefined)
     .map(({ what, inTheWay }) => addCheck(`NOT (${inTheWay})`, `absent, or as it must be: ${what}`))
     .join('\n');
 }
+
+const statementsOf = (steps: readonly Step[]) => steps.flatMap(({ statements }) => statements);
 
 const shapeOf = (steps: readonly Step[]): ExpectedSchema => unite(steps.map(({ migration }) => migration.shape ?? {}));
 
@@ -268,7 +274,7 @@ CREATE TABLE ${BEFORE} (object nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT
 INSERT INTO ${BEFORE} (object)${CATALOGUE.mssql.objects};`);
   for (const question of migration.preflight ?? []) script.step(whenPending(insistOn(question)));
   for (const statement of statements) script.step(whenPending(statement));
-  if (migration.shape !== undefined) script.step(whenPending(insistOnShape(factsOf(migration.shape))));
+  if (migration.shape !== undefined) script.step(whenPending(insistOnShape(factsOf(migration.shape, statements))));
   script.step(whenPending(recordStep(file, migration)));
   script.step(`DROP TABLE ${BEFORE};\nCOMMIT TRANSACTION;`);
 }
@@ -331,7 +337,7 @@ function verifyScript(database: string, steps: readonly Step[]): string {
     const inHistory = `1 = (SELECT COUNT(*) FROM ${HISTORY} WHERE [name] = ${text(file.name)})`;
     script.batch(isThereAndHolds(HISTORY_TABLE, inHistory, `${file.name} is in the history, once`));
   }
-  script.batch(factsOf(shapeOf(steps)).map(({ what, holds }) => addCheck(holds, what)).join('\n'));
+  script.batch(factsOf(shapeOf(steps), statementsOf(steps)).map(({ what, holds }) => addCheck(holds, what)).join('\n'));
   script.batch(ROW_COUNTS);
   endChecks(script, THROWN.shape);
   return script.end();

@@ -16,12 +16,15 @@ export interface Scope {
   readonly facts: Facts;
   /** Tables that an earlier statement makes, in lower case. */
   readonly made: Set<string>;
+  /** Routines that an earlier statement makes, in lower case: they were judged there. */
+  readonly routines: Set<string>;
   /** What a piece within a piece costs. */
   readonly assess: (piece: Piece) => Finding[];
 }
 
 /** A table as a statement names it. */
 export interface Table {
+  readonly name: string;
   /** For a reader: with its schema, and its rows where they are known. */
   readonly label: string;
   /** Had it rows before this migration, as far as anyone knows? */
@@ -82,12 +85,17 @@ export class Judge {
     const table = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
     const rows = this.#rowsOf(table);
     const isFilled = rows === undefined ? !this.scope.made.has(table) && !isTemporary(name) : rows > 0;
-    return { label: rows === undefined ? name : `${name} (${rows} rows)`, isFilled };
+    return { name, label: rows === undefined ? name : `${name} (${rows} rows)`, isFilled };
   }
 
   /** Remembers that the table of that name was made by this migration. */
   made(name: string): void {
     this.scope.made.add(name.slice(name.lastIndexOf('.') + 1).toLowerCase());
+  }
+
+  /** Does an earlier statement of this migration make that table? */
+  isMadeHere(name: string): boolean {
+    return this.scope.made.has(name.slice(name.lastIndexOf('.') + 1).toLowerCase());
   }
 
   #rowsOf(table: string): number | undefined {

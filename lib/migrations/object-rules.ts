@@ -1,9 +1,9 @@
 /** What CREATE, ALTER and DROP may cost. Each function says whether it understood its statement; its first word is behind it. */
-import { createWithBody } from './code-rules';
+import { createEventTrigger, createRule, createWithBody } from './code-rules';
 import type { Judge } from './judge';
 import { outsideTransaction, permissions } from './session-rules';
-import { Cursor, splitAt } from './statements';
-import { alterTable, createIndex, createTable } from './table-rules';
+import { Cursor, isWord, splitAt } from './statements';
+import { alterTable, createIndex, createTable, isEndOfDrop } from './table-rules';
 
 export function create(judge: Judge): boolean {
   const { cursor } = judge;
@@ -13,6 +13,12 @@ export function create(judge: Judge): boolean {
   if (cursor.take('SCHEMA')) return createSchema(judge);
   cursor.take('CONSTRAINT');
   switch (cursor.peek()) {
+    case 'EVENT':
+      return createEventTrigger(judge);
+    case 'RULE':
+      return createRule(judge);
+    case 'SECURITY':
+      return permissions(judge);
     case 'TRIGGER':
     case 'FUNCTION':
     case 'PROCEDURE':
@@ -71,7 +77,10 @@ export function alter(judge: Judge): boolean {
     case 'LOGIN':
     case 'AUTHORIZATION':
     case 'DEFAULT':
+    case 'POLICY':
       return permissions(judge);
+    case 'SECURITY':
+      return alterSecurityPolicy(judge);
     case 'TRIGGER':
     case 'FUNCTION':
     case 'PROCEDURE':
@@ -81,6 +90,15 @@ export function alter(judge: Judge): boolean {
     default:
       return false;
   }
+}
+
+/** Turned off, rows show that it hid. */
+function alterSecurityPolicy(judge: Judge): boolean {
+  const { tokens } = judge.piece;
+  const isOff = tokens.some((token, at) => isWord(token, 'STATE') && isWord(tokens[at + 2], 'OFF'));
+  if (!isOff) return permissions(judge);
+  judge.add('protection-off', 'A security policy');
+  return true;
 }
 
 function alterIndex(judge: Judge): boolean {
@@ -112,6 +130,8 @@ const DROPPED = {
   VIEW: 'drop-code',
   SEQUENCE: 'drop-code',
   TYPE: 'drop-code',
+  DOMAIN: 'drop-code',
+  RULE: 'drop-code',
 } as const;
 
 export function drop(judge: Judge): boolean {
@@ -124,13 +144,13 @@ export function drop(judge: Judge): boolean {
     .map((part) => {
       const parts = new Cursor(part);
       const isSchemaless = kind === 'SCHEMA' || (kind === 'INDEX' && judge.dialect === 'mssql');
-      const isOnTable = kind === 'TRIGGER' && judge.dialect === 'postgres';
+      const isOnTable = (kind === 'TRIGGER' || kind === 'RULE') && judge.dialect === 'postgres';
       const name = isSchemaless || isOnTable ? parts.name(judge.dialect)?.join('.') : judge.ownName(parts);
       if (name === undefined) return false;
       judge.add(DROPPED[kind], name);
       if (parts.take('ON')) judge.ownName(parts);
       parts.group();
-      return parts.isAtEnd || parts.takeOne('CASCADE', 'RESTRICT', 'WITH') !== undefined;
+      return isEndOfDrop(judge, parts, name);
     })
     .every(Boolean);
 }
@@ -147,9 +167,15 @@ function dropElsewhere(judge: Judge): boolean {
     case 'USER':
     case 'ROLE':
     case 'LOGIN':
-    case 'OWNED':
-    case 'POLICY':
       return permissions(judge);
+    case 'POLICY':
+    case 'SECURITY':
+      judge.add('protection-off', 'A policy');
+      return true;
+    case 'OWNED':
+      judge.add('drop-owned', 'DROP OWNED');
+      if (isWord(judge.piece.tokens.at(-1), 'CASCADE')) judge.add('drop-dependents', 'them');
+      return judge.cursor.take('OWNED', 'BY');
     default:
       return false;
   }

@@ -127,14 +127,14 @@ async function findInSchema(
     }
   }
   return {
-    unfit: [...up, ...down].flatMap((statement) => brokenTransactions(dialect, statement)),
+    unfit: brokenTransactions(dialect, [...up, ...down]),
     schema: [...wrong, ...collisions],
   };
 }
 
-/** What a body says runs later, in a transaction of its own or with words of its own. */
-function brokenTransactions(dialect: Dialect, statement: string): Finding[] {
-  return assess(dialect, [statement]).filter(({ rule, runsLater }) => rule === 'transaction-control' && runsLater !== true);
+/** Statements that end or nest the transaction they run in; what a body says runs later, and is its own business. */
+export function brokenTransactions(dialect: Dialect, statements: readonly string[]): Finding[] {
+  return assess(dialect, statements).filter(({ rule, runsLater }) => rule === 'transaction-control' && runsLater !== true);
 }
 
 // --- shapes --------------------------------------------------------------------------------------------------------

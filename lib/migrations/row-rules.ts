@@ -101,8 +101,10 @@ export function truncate(judge: Judge): boolean {
       const parts = new Cursor(part);
       parts.take('ONLY');
       const table = judge.table(parts);
-      if (table !== undefined) judge.add('truncate', table.label);
-      return table !== undefined;
+      if (table === undefined) return false;
+      judge.add('truncate', table.label);
+      if (isWord(parts.rest.at(-1), 'CASCADE')) judge.add('drop-dependents', table.label);
+      return true;
     })
     .every(Boolean);
 }

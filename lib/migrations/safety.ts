@@ -11,8 +11,8 @@ import type { Token } from './lexer';
 import { alter, create, drop } from './object-rules';
 import { deleteRows, insertRows, mergeRows, select, truncate, updateRows, withQueries } from './row-rules';
 import {
-  comment, consistencyCheck, disableTrigger, lockTable, outsideTransaction, permissions, reindex, setMssql, setPostgres,
-  transactionControl, useDatabase,
+  comment, consistencyCheck, disableTrigger, lockTable, outsideTransaction, permissions, reassign, reindex, resetPostgres,
+  setMssql, setPostgres, transactionControl, useDatabase,
 } from './session-rules';
 import { SCHEMA } from './sql';
 import { Cursor, findWord, isWord, piecesOf, type Piece } from './statements';
@@ -26,7 +26,7 @@ export type { Facts } from './judge';
  * @returns findings in the order of the statements
  */
 export function assess(dialect: Dialect, statements: readonly string[], facts: Facts = {}): Finding[] {
-  const scope: Scope = { dialect, facts, made: new Set(), assess: (piece) => assessPiece(scope, piece) };
+  const scope: Scope = { dialect, facts, made: new Set(), routines: new Set(), assess: (piece) => assessPiece(scope, piece) };
   return statements.flatMap((text) => piecesOf(dialect, text).flatMap((piece) => assessPiece(scope, piece)));
 }
 
@@ -113,7 +113,7 @@ function judgeCalls(judge: Judge): void {
     if (!isCalled || tokens[at + 1]?.kind !== 'symbol') continue;
     const parts = nameBefore(tokens, at);
     const before = tokens[at - 2 * parts.length + 1];
-    const isNamed = (isIndex && isWord(before, 'ON', 'USING')) || (isCreated && isWord(before, 'FUNCTION', 'PROCEDURE'));
+    const isNamed = (isIndex && isWord(before, 'ON', 'USING')) || (isWord(tokens[0], 'CREATE', 'DROP') && isWord(before, 'FUNCTION', 'PROCEDURE'));
     if (isNamed || isWord(before, ...BEFORE_RELATION)) continue;
     const isOfServer = parts.length === 1 || (parts.length === 2 && parts[0] === 'pg_catalog');
     if (!isOfServer || token.kind === 'name' || !HARMLESS.has(token.value.toLowerCase())) {
@@ -181,8 +181,9 @@ const POSTGRES: Readonly<Record<string, Rule>> = {
   RAISE: inBody,
   RETURN: inBody,
   NULL: inBody,
-  REASSIGN: permissions,
+  REASSIGN: reassign,
   REINDEX: reindex,
+  RESET: resetPostgres,
 };
 
 const MSSQL: Readonly<Record<string, Rule>> = {

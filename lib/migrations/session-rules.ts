@@ -20,6 +20,11 @@ export function permissions(judge: Judge): boolean {
   return true;
 }
 
+export function reassign(judge: Judge): boolean {
+  judge.add('reassign-owned', firstWords(judge));
+  return judge.cursor.take('OWNED', 'BY');
+}
+
 const SETTINGS_MSSQL = [
   'NOCOUNT', 'XACT_ABORT', 'ANSI_NULLS', 'ANSI_PADDING', 'ANSI_WARNINGS', 'ARITHABORT', 'CONCAT_NULL_YIELDS_NULL',
   'QUOTED_IDENTIFIER',
@@ -27,7 +32,8 @@ const SETTINGS_MSSQL = [
 
 export function setMssql(judge: Judge): boolean {
   const { cursor } = judge;
-  if (cursor.peek().startsWith('@') || cursor.take('LOCK_TIMEOUT') || cursor.take('DEADLOCK_PRIORITY')) return true;
+  if (cursor.peek().startsWith('@') || cursor.take('DEADLOCK_PRIORITY')) return true;
+  if (cursor.take('LOCK_TIMEOUT')) return timeoutChanged(judge);
   if (cursor.take('TRANSACTION', 'ISOLATION', 'LEVEL')) return true;
   if (cursor.take('IDENTITY_INSERT')) {
     judge.add('explicit-ids', judge.ownName() ?? 'A table');
@@ -38,9 +44,22 @@ export function setMssql(judge: Judge): boolean {
   return cursor.take('ON') && cursor.isAtEnd;
 }
 
-const SETTINGS_POSTGRES = [
-  'LOCK_TIMEOUT', 'STATEMENT_TIMEOUT', 'TIMEZONE', 'CLIENT_MIN_MESSAGES', 'WORK_MEM', 'MAINTENANCE_WORK_MEM',
+const SETTINGS_POSTGRES = ['TIMEZONE', 'CLIENT_MIN_MESSAGES', 'WORK_MEM', 'MAINTENANCE_WORK_MEM'];
+
+const TIMEOUTS_POSTGRES = [
+  'LOCK_TIMEOUT', 'STATEMENT_TIMEOUT', 'TRANSACTION_TIMEOUT', 'IDLE_IN_TRANSACTION_SESSION_TIMEOUT', 'IDLE_SESSION_TIMEOUT',
+  'DEADLOCK_TIMEOUT',
 ];
+
+/** The runner sets these for the whole transaction, and a migration must not undo that. */
+function timeoutChanged(judge: Judge): boolean {
+  judge.add('timeout-changed', firstWords(judge));
+  return true;
+}
+
+export function resetPostgres(judge: Judge): boolean {
+  return judge.cursor.takeOne('ALL', ...TIMEOUTS_POSTGRES) !== undefined && timeoutChanged(judge);
+}
 
 export function setPostgres(judge: Judge): boolean {
   const { cursor } = judge;
@@ -55,6 +74,7 @@ export function setPostgres(judge: Judge): boolean {
     judge.add('protection-off', 'Every trigger and foreign key');
     return true;
   }
+  if (cursor.takeOne(...TIMEOUTS_POSTGRES) !== undefined) return timeoutChanged(judge);
   return cursor.takeOne(...SETTINGS_POSTGRES) !== undefined;
 }
 

@@ -4,7 +4,8 @@
  */
 import type { ColumnShape, ColumnType, ForeignKeyShape, IndexShape, TableShape } from './live-schema';
 import type { ExpectedSchema } from './schema';
-import { foreignKeyAbsent, indexAbsent, literal, namesFor, SCHEMA } from './sql';
+import { effectOf, type Made } from './names';
+import { conditionOf, foreignKeyAbsent, indexAbsent, isOtherForeignKey, literal, namesFor, SCHEMA } from './sql';
 
 /** One thing that must hold. */
 export interface Fact {
@@ -19,14 +20,19 @@ export interface Fact {
 const text = (value: string) => `N${literal(value)}`;
 const idOf = (table: string) => `OBJECT_ID(${text(`${SCHEMA}.${table}`)}, N'U')`;
 
-/** Everything an expectation says, as facts. @throws TypeError for a shape that T-SQL is not written for yet */
-export function factsOf(expected: ExpectedSchema): Fact[] {
+/**
+ * Everything an expectation says, as facts.
+ * @param statements those that make it, for the names they give to foreign keys
+ * @throws TypeError for a shape that T-SQL is not written for yet
+ */
+export function factsOf(expected: ExpectedSchema, statements: readonly string[]): Fact[] {
+  const made = statements.flatMap((statement) => effectOf('mssql', statement).makes);
   return Object.entries(expected).flatMap(([table, part]) => [
     { what: `${SCHEMA}.${table} is a table`, holds: `${idOf(table)} IS NOT NULL` },
     ...Object.entries(part.columns ?? {}).map(([column, shape]) => columnFact(table, column, shape)),
     ...keyFacts(table, part.primaryKey),
     ...(part.indexes ?? []).map((shape) => indexFact(table, shape)),
-    ...(part.foreignKeys ?? []).map((shape) => foreignKeyFact(table, shape)),
+    ...(part.foreignKeys ?? []).flatMap((shape) => foreignKeyFacts(table, shape, made)),
     ...(part.appendOnly === true ? [appendOnlyFact(table)] : []),
   ]);
 }
@@ -113,15 +119,63 @@ function indexFact(table: string, { columns, unique, where }: IndexShape): Fact 
   return { what: `${SCHEMA}.${table} has ${kind} on (${columns.join(', ')})${suffix}`, holds: `NOT (${absent})` };
 }
 
-function foreignKeyFact(table: string, { columns, references, onDelete, trusted }: ForeignKeyShape): Fact {
+function foreignKeyFacts(
+  table: string,
+  { columns, references, onDelete, trusted }: ForeignKeyShape,
+  made: readonly Made[],
+): Fact[] {
   const [column, ...more] = columns;
   const [target] = references.columns;
   if (column === undefined || target === undefined || more.length > 0 || onDelete !== 'cascade' || !trusted) {
     throw new TypeError(`No T-SQL is written for this foreign key of ${table}.`);
   }
-  const absent = foreignKeyAbsent('mssql', { table, name: '', column, references: { table: references.table, column: target } });
-  const what = `${SCHEMA}.${table}.${column} refers to ${SCHEMA}.${references.table}.${target}, trusted, on delete cascade`;
-  return { what, holds: `NOT (${absent})` };
+  const shape = { table, column, references: { table: references.table, column: target } };
+  const words = `refers to ${SCHEMA}.${references.table}.${target}, trusted, on delete cascade`;
+  const names = made.filter((one) => one.kind === 'constraint' && one.table === table).map(({ name }) => name);
+  const others = isOtherForeignKey(shape, names);
+  const called = names.length === 0 ? '' : ` or called ${names.join(', ')}`;
+  return [
+    { what: `${SCHEMA}.${table}.${column} ${words}`, holds: `NOT (${foreignKeyAbsent('mssql', { ...shape, name: '' })})` },
+    // Several on the same column all act: one that refuses the delete undoes one that cascades.
+    { what: `each foreign key of ${SCHEMA}.${table} on (${column})${called} ${words}`, holds: `NOT (${others})`, inTheWay: others },
+  ];
+}
+
+/** Names that statements need, each as a fact that fails where something else has it. */
+export function nameFactsOf(statements: readonly string[]): Fact[] {
+  const facts = statements.flatMap((statement) =>
+    effectOf('mssql', statement).makes.flatMap((made) => {
+      const taken = takenBy(made, conditionOf('mssql', statement));
+      return taken === undefined ? [] : [{ what: `nothing else has the name ${made.name} (${wordsFor(made)})`, holds: `NOT (${taken})` }];
+    }),
+  );
+  return [...new Map(facts.map((fact) => [fact.what, fact])).values()];
+}
+
+const wordsFor = ({ kind, table }: Made) =>
+  kind === 'table' ? 'a table' : `${kind === 'index' ? 'an index' : kind === 'trigger' ? 'a trigger' : 'a constraint'} of ${SCHEMA}.${table}`;
+
+/** A condition under which a name is met that is not what is found by its shape; undefined for what needs no name of its own. */
+function takenBy({ kind, name, table }: Made, condition: string | undefined): string | undefined {
+  const object = (which: string) =>
+    `EXISTS (SELECT 1 FROM sys.objects o WHERE o.schema_id = SCHEMA_ID(${text(SCHEMA)}) AND o.name = ${text(name)}${which})`;
+  const wouldRun = condition === undefined ? '' : `${condition} AND `;
+  switch (kind) {
+    case 'table':
+      return object(` AND o.type <> 'U'`);
+    case 'trigger':
+      return object(` AND NOT (o.type = 'TR' AND o.parent_object_id = OBJECT_ID(${text(`${SCHEMA}.${table}`)}))`);
+    case 'key':
+    case 'constraint':
+      return `${wouldRun}${object('')}`;
+    case 'index':
+      return `${wouldRun}EXISTS (SELECT 1 FROM sys.indexes x WHERE x.object_id = ${idOf(table)} AND x.name = ${text(name)})`;
+    case 'column':
+    case 'identity':
+    case 'relation':
+    case 'routine':
+      return undefined;
+  }
 }
 
 function appendOnlyFact(table: string): Fact {

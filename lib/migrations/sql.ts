@@ -273,11 +273,27 @@ export function foreignKeyAbsent(dialect: Dialect, shape: ForeignKeyShape): stri
   return `NOT EXISTS (
   SELECT 1 FROM sys.foreign_keys f
   JOIN sys.foreign_key_columns k ON k.constraint_object_id = f.object_id
-  WHERE f.delete_referential_action = 1 AND f.is_disabled = 0 AND f.is_not_trusted = 0
-    AND f.parent_object_id = OBJECT_ID(${tableText(dialect, table)})
+  WHERE f.parent_object_id = OBJECT_ID(${tableText(dialect, table)})
+    AND ${isForeignKeyOf({ column, references })})`;
+}
+
+/** A condition on a foreign key `f` of SQL Server and one of its columns `k`: it is all that is asked for. */
+const isForeignKeyOf = ({ column, references }: Pick<ForeignKeyShape, 'column' | 'references'>) =>
+  `f.delete_referential_action = 1 AND f.is_disabled = 0 AND f.is_not_trusted = 0
     AND COL_NAME(k.parent_object_id, k.parent_column_id) = N${literal(column)}
-    AND f.referenced_object_id = OBJECT_ID(${tableText(dialect, references.table)})
-    AND COL_NAME(k.referenced_object_id, k.referenced_column_id) = N${literal(references.column)})`;
+    AND f.referenced_object_id = OBJECT_ID(${tableText('mssql', references.table)})
+    AND COL_NAME(k.referenced_object_id, k.referenced_column_id) = N${literal(references.column)}
+    AND 1 = (SELECT COUNT(*) FROM sys.foreign_key_columns c WHERE c.constraint_object_id = f.object_id)`;
+
+/** A condition of SQL Server: a foreign key on that column, or of one of those names, is otherwise than asked for. */
+export function isOtherForeignKey(shape: Omit<ForeignKeyShape, 'name'>, names: readonly string[]): string {
+  const isOnColumn = `COL_NAME(k.parent_object_id, k.parent_column_id) = N${literal(shape.column)}`;
+  const isCalled = names.length === 0 ? '' : ` OR f.name IN (${names.map((name) => `N${literal(name)}`).join(', ')})`;
+  return `EXISTS (
+  SELECT 1 FROM sys.foreign_keys f
+  JOIN sys.foreign_key_columns k ON k.constraint_object_id = f.object_id
+  WHERE f.parent_object_id = OBJECT_ID(${tableText('mssql', shape.table)}) AND (${isOnColumn}${isCalled})
+    AND NOT (${isForeignKeyOf(shape)}))`;
 }
 
 /** Adds the foreign key where none of that shape (trusted, cascading) is there. A new one is checked unless told otherwise. */

@@ -13,7 +13,7 @@ export function createTable(judge: Judge): boolean {
   const group = cursor.group();
   if (name === undefined || group === undefined) return false;
   judge.made(name);
-  const table: Table = { label: name, isFilled: false };
+  const table: Table = { name, label: name, isFilled: false };
   const isUnderstood = allOf(group, (element) => addElement(judge, table, element, true));
   if (judge.dialect === 'mssql' && cursor.take('ON')) cursor.name('mssql');
   if (cursor.take('WITH')) cursor.group();
@@ -155,7 +155,7 @@ function hasCostlyDefault(judge: Judge, element: readonly Token[], isRequired: b
 
 function alterTablePostgres(judge: Judge, table: Table, action: readonly Token[]): boolean {
   const cursor = new Cursor(action);
-  const verb = cursor.takeOne('ADD', 'DROP', 'ALTER', 'RENAME', 'VALIDATE', 'ENABLE', 'DISABLE', 'SET');
+  const verb = cursor.takeOne('ADD', 'DROP', 'ALTER', 'RENAME', 'VALIDATE', 'ENABLE', 'DISABLE', 'SET', 'OWNER', 'FORCE', 'NO');
   switch (verb) {
     case 'ADD':
       if (cursor.take('COLUMN')) cursor.take('IF', 'NOT', 'EXISTS');
@@ -170,10 +170,16 @@ function alterTablePostgres(judge: Judge, table: Table, action: readonly Token[]
     case 'VALIDATE':
       return cursor.take('CONSTRAINT');
     case 'ENABLE':
-      cursor.takeOne('ALWAYS');
-      return cursor.take('TRIGGER');
+      return enablePostgres(judge, table, cursor);
     case 'DISABLE':
       judge.add('protection-off', `What DISABLE names on ${table.label}`);
+      return true;
+    case 'NO':
+      judge.add('protection-off', `Row level security of ${table.label}, for its owner,`);
+      return cursor.take('FORCE', 'ROW', 'LEVEL', 'SECURITY');
+    case 'FORCE':
+    case 'OWNER':
+      judge.add('permissions', `${verb} of ${table.label}`);
       return true;
     case 'SET':
       if (!cursor.take('SCHEMA')) return false;
@@ -183,6 +189,17 @@ function alterTablePostgres(judge: Judge, table: Table, action: readonly Token[]
     default:
       return false;
   }
+}
+
+function enablePostgres(judge: Judge, table: Table, cursor: Cursor): boolean {
+  if (cursor.take('ROW', 'LEVEL', 'SECURITY')) {
+    judge.add('permissions', `Row level security of ${table.label}`);
+    return true;
+  }
+  // It then fires for nobody but a replica.
+  if (cursor.take('REPLICA')) judge.add('protection-off', `A trigger of ${table.label}`);
+  else cursor.take('ALWAYS');
+  return cursor.takeOne('TRIGGER', 'RULE') !== undefined;
 }
 
 function alterColumnPostgres(judge: Judge, table: Table, cursor: Cursor): boolean {
@@ -221,7 +238,15 @@ function dropPart(judge: Judge, table: Table, cursor: Cursor): boolean {
   if (name === undefined) return false;
   if (isConstraint) judge.add('drop-constraint', name);
   else judge.add('drop-column', `${table.label}.${name}`);
-  return cursor.isAtEnd || cursor.takeOne('CASCADE', 'RESTRICT', 'WITH') !== undefined;
+  return isEndOfDrop(judge, cursor, name);
+}
+
+/** @returns whether what comes after the name of what is dropped was understood */
+export function isEndOfDrop(judge: Judge, rest: Cursor, name: string): boolean {
+  if (rest.isAtEnd) return true;
+  const how = rest.takeOne('CASCADE', 'RESTRICT', 'WITH');
+  if (how === 'CASCADE') judge.add('drop-dependents', name);
+  return how !== undefined;
 }
 
 // --- T-SQL ---------------------------------------------------------------------------------------------------------

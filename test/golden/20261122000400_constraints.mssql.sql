@@ -1,11 +1,12 @@
 IF NOT EXISTS (
   SELECT 1 FROM sys.foreign_keys f
   JOIN sys.foreign_key_columns k ON k.constraint_object_id = f.object_id
-  WHERE f.delete_referential_action = 1 AND f.is_disabled = 0 AND f.is_not_trusted = 0
-    AND f.parent_object_id = OBJECT_ID(N'canvas.HostSessions')
+  WHERE f.parent_object_id = OBJECT_ID(N'canvas.HostSessions')
+    AND f.delete_referential_action = 1 AND f.is_disabled = 0 AND f.is_not_trusted = 0
     AND COL_NAME(k.parent_object_id, k.parent_column_id) = N'SessionId'
     AND f.referenced_object_id = OBJECT_ID(N'canvas.Sessions')
-    AND COL_NAME(k.referenced_object_id, k.referenced_column_id) = N'SessionId')
+    AND COL_NAME(k.referenced_object_id, k.referenced_column_id) = N'SessionId'
+    AND 1 = (SELECT COUNT(*) FROM sys.foreign_key_columns c WHERE c.constraint_object_id = f.object_id))
 BEGIN
   ALTER TABLE [canvas].[HostSessions] ADD CONSTRAINT [FK_HostSessions_Sessions_SessionId]
     FOREIGN KEY ([SessionId]) REFERENCES [canvas].[Sessions] ([SessionId]) ON DELETE CASCADE;

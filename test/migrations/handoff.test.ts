@@ -212,6 +212,67 @@ server('mssql: an edited migration, an unknown one and another enrolment each st
   });
 });
 
+/** What a hand did to foreign keys of a database that was migrated, and what both looks say of it. */
+const FOREIGN_KEYS: readonly (readonly [title: string, change: string])[] = [
+  ['a second one that refuses what the first lets through',
+    'ALTER TABLE canvas.HostSessions ADD CONSTRAINT second FOREIGN KEY (SessionId) REFERENCES canvas.Sessions (SessionId)'],
+  ['the right name and another rule',
+    `ALTER TABLE canvas.HostSessions DROP CONSTRAINT FK_HostSessions_Sessions_SessionId;
+     ALTER TABLE canvas.HostSessions ADD CONSTRAINT FK_HostSessions_Sessions_SessionId
+       FOREIGN KEY (SessionId) REFERENCES canvas.Sessions (SessionId)`],
+  ['the right name and another target',
+    `ALTER TABLE canvas.HostSessions DROP CONSTRAINT FK_HostSessions_Sessions_SessionId;
+     CREATE TABLE canvas.Other (SessionId bigint NOT NULL PRIMARY KEY);
+     ALTER TABLE canvas.HostSessions ADD CONSTRAINT FK_HostSessions_Sessions_SessionId
+       FOREIGN KEY (SessionId) REFERENCES canvas.Other (SessionId) ON DELETE CASCADE`],
+  ['the right name and another column, beside the right one',
+    `ALTER TABLE canvas.HostSessions DROP CONSTRAINT FK_HostSessions_Sessions_SessionId;
+     ALTER TABLE canvas.HostSessions ADD CONSTRAINT by_hand
+       FOREIGN KEY (SessionId) REFERENCES canvas.Sessions (SessionId) ON DELETE CASCADE;
+     ALTER TABLE canvas.HostSessions ADD CONSTRAINT FK_HostSessions_Sessions_SessionId
+       FOREIGN KEY (HostSessionId) REFERENCES canvas.Sessions (SessionId) ON DELETE CASCADE`],
+];
+
+const AS_IT_WAS = `DECLARE @drop nvarchar(max) = (SELECT STRING_AGG(CONCAT('ALTER TABLE canvas.HostSessions DROP CONSTRAINT ', f.name), '; ')
+    FROM sys.foreign_keys f WHERE f.parent_object_id = OBJECT_ID('canvas.HostSessions'));
+  EXEC (@drop);
+  DROP TABLE IF EXISTS canvas.Other;
+  ALTER TABLE canvas.HostSessions ADD CONSTRAINT FK_HostSessions_Sessions_SessionId
+    FOREIGN KEY (SessionId) REFERENCES canvas.Sessions (SessionId) ON DELETE CASCADE`;
+
+server('mssql: a foreign key that is otherwise, or one too many, is told before and after', async (t) => {
+  await withSession(t, async (connection, database) => {
+    const files = await composeHandoff(database);
+    t.deepEqual((await runScript(connection, textOf(files, 'migrate.sql'))).errors, []);
+    for (const [title, change] of FOREIGN_KEYS) {
+      for (const statement of change.split(';')) await askRaw(connection, statement, 60_000);
+      for (const name of ['preflight.sql', 'verify.sql']) {
+        const told = failures(await runScript(connection, textOf(files, name))).join(' ');
+        t.regex(told, /each foreign key of canvas\.HostSessions on \(SessionId\) or called FK_HostSessions_Sessions_SessionId/, `${title}: ${name}`);
+      }
+      await askRaw(connection, AS_IT_WAS, 60_000);
+    }
+    for (const name of ['preflight.sql', 'verify.sql']) {
+      const ran = await runScript(connection, textOf(files, name));
+      t.deepEqual([ran.errors, failures(ran)], [[], []], `${name}: nothing of it stayed`);
+    }
+  });
+});
+
+server('mssql: a name that something else has is told before anything is changed', async (t) => {
+  await withSession(t, async (connection, database) => {
+    await askRaw(connection, 'CREATE SCHEMA canvas', 60_000);
+    await askRaw(connection, 'CREATE TABLE canvas.Other (Id int NOT NULL CONSTRAINT PK_HostSessionEvents PRIMARY KEY)', 60_000);
+    await askRaw(connection, 'CREATE VIEW canvas.HostSessions AS SELECT 1 AS SessionId', 60_000);
+    const files = await composeHandoff(database);
+    const told = failures(await runScript(connection, textOf(files, 'preflight.sql')));
+    t.deepEqual(told.filter((what) => String(what).startsWith('nothing else')), [
+      'nothing else has the name HostSessions (a table)',
+      'nothing else has the name PK_HostSessionEvents (a constraint of canvas.HostSessionEvents)',
+    ]);
+  });
+});
+
 server('mssql: a database marked by the bundle is refused by this toolkit', async (t) => {
   const scratch = await mssqlLane.empty(t);
   const database = databaseOf(scratch);

@@ -70,6 +70,21 @@ INSERT INTO #canvas_checks (status, what) SELECT CASE WHEN NOT (OBJECT_ID(N'canv
 GO
 
 IF ISNULL(DB_ID(N'EXAMPLE'), -1) <> DB_ID() BEGIN RAISERROR (N'This database is not EXAMPLE.', 16, 1); SET NOEXEC ON; THROW 51000, N'This database is not EXAMPLE.', 1; END;
+INSERT INTO #canvas_checks (status, what) SELECT CASE WHEN NOT (EXISTS (SELECT 1 FROM sys.objects o WHERE o.schema_id = SCHEMA_ID(N'canvas') AND o.name = N'Notes' AND o.type <> 'U')) THEN N'PASS' ELSE N'FAIL' END, N'nothing else has the name Notes (a table)';
+INSERT INTO #canvas_checks (status, what) SELECT CASE WHEN NOT (OBJECT_ID(N'canvas.Notes', N'U') IS NULL AND EXISTS (SELECT 1 FROM sys.objects o WHERE o.schema_id = SCHEMA_ID(N'canvas') AND o.name = N'notes_label_default')) THEN N'PASS' ELSE N'FAIL' END, N'nothing else has the name notes_label_default (a constraint of canvas.Notes)';
+INSERT INTO #canvas_checks (status, what) SELECT CASE WHEN NOT (OBJECT_ID(N'canvas.Notes', N'U') IS NULL AND EXISTS (SELECT 1 FROM sys.objects o WHERE o.schema_id = SCHEMA_ID(N'canvas') AND o.name = N'PK_Notes')) THEN N'PASS' ELSE N'FAIL' END, N'nothing else has the name PK_Notes (a constraint of canvas.Notes)';
+INSERT INTO #canvas_checks (status, what) SELECT CASE WHEN NOT (NOT EXISTS (
+  SELECT 1 FROM sys.indexes i
+  WHERE i.object_id = OBJECT_ID(N'canvas.Notes') AND i.is_disabled = 0 AND i.is_hypothetical = 0
+    AND i.type IN (1, 2) AND (i.filter_definition = N'([IsPinned]=(1))' OR ISNULL(SERVERPROPERTY('Babelfish'), 0) = 1)
+    AND i.is_unique = 1 AND i.ignore_dup_key = 0
+    AND N'Label' = (
+      SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
+      FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
+      WHERE k.object_id = i.object_id AND k.index_id = i.index_id AND k.is_included_column = 0)) AND EXISTS (SELECT 1 FROM sys.indexes x WHERE x.object_id = OBJECT_ID(N'canvas.Notes', N'U') AND x.name = N'UX_Notes_Label')) THEN N'PASS' ELSE N'FAIL' END, N'nothing else has the name UX_Notes_Label (an index of canvas.Notes)';
+GO
+
+IF ISNULL(DB_ID(N'EXAMPLE'), -1) <> DB_ID() BEGIN RAISERROR (N'This database is not EXAMPLE.', 16, 1); SET NOEXEC ON; THROW 51000, N'This database is not EXAMPLE.', 1; END;
 IF COL_LENGTH(N'canvas.Notes', N'Label') IS NOT NULL
   AND COL_LENGTH(N'canvas.Notes', N'IsPinned') IS NOT NULL
   EXEC sp_executesql N'INSERT INTO #canvas_checks (status, what)
