@@ -121,6 +121,15 @@ export const faults = {
     ),
   noIds: () =>
     make('USAGE', 'No id was given.', 'The command works on the ids it is given.', 'Give ids: 15, 15 212, or 20-30.'),
+  unknownCommand: (word: string, commands: readonly string[]) =>
+    make('USAGE', `There is no command ${JSON.stringify(word)}.`, `There are: <id>, ${commands.join(', ')}.`, 'Type help to see what each does.'),
+  notInteractive: (option: string) =>
+    make(
+      'USAGE',
+      `No id was given, and --${option} does not go with a prompt.`,
+      'On a terminal the command without ids asks for them one by one.',
+      `Give ids, --all or --file with it, or leave --${option} out. Nothing was done.`,
+    ),
   badExpiry: (text: string, why: string) =>
     make(
       'USAGE',

@@ -23,6 +23,7 @@ export {
   type Run,
 } from './cli/command';
 export { askText, confirm, isTerminal } from './cli/confirm';
+export { interact, isInteractive } from './cli/interactive';
 export { composeManual } from './cli/manual';
 export * as render from './cli/render';
 export * as renderListing from './cli/render-listing';

@@ -7,7 +7,7 @@ const { faults } = toolkit;
 
 await toolkit.runCommand({
   script: 'provision.mjs',
-  summary: 'Makes the host GUID of KSESSIONS sessions, or replaces it where a live one exists. Shown once, never stored.',
+  summary: 'Makes the host GUID of KSESSIONS sessions, or replaces it where a live one exists. Shown once, never stored. Without ids, on a terminal, it asks.',
   positionals: '[ids…]',
   complete: 'ids',
   options: {
@@ -18,28 +18,33 @@ await toolkit.runCommand({
   },
   examples: [
     ['$0 15', 'KSESSIONS session 15'],
+    ['$0', 'on a terminal: asks for ids, lists, searches by title'],
     ['GUID=$($0 15 --quiet)', 'only the GUID on stdout'],
     ['$0 15 212 215-218 --json', 'several, as JSON lines'],
     ['$0 --all --if-exists keep --out guids.txt', 'every session that has a transcript and no live GUID'],
   ],
   async run(run) {
     const { words } = run;
+    const { actor } = toolkit.readTerms(words);
+    if (toolkit.isInteractive(words)) return toolkit.interact(run, actor, (access, ids) => provision(run, access, ids));
     const { ids } = await toolkit.readChoice(words);
     toolkit.assertChange(words, ids, true);
     if (ids === undefined && words.text('if-exists') === undefined) throw faults.ifExistsNeeded();
-    const terms = { ...toolkit.readTerms(words), ifExists: words.text('if-exists') };
-    await toolkit.withAccess(toolkit.accessRequest(run, terms.actor), async (access) => {
-      const sessions = await sessionsOf(run, access, ids);
-      const verbFor = (asked) => (batch) => toolkit.provisioning(access.database, batch.ids, asked);
-      const confirmed =
-        terms.ifExists === undefined
-          ? await toolkit.agreeToReplace({ run, access, sessions, verbFor: verbFor(withDefault(terms)) })
-          : undefined;
-      const asked = { ...withDefault(terms), confirmed };
-      await toolkit.changeSessions({ run, access, sessions, verbFor: verbFor(asked), makesGuids: true });
-    });
+    await toolkit.withAccess(toolkit.accessRequest(run, actor), (access) => provision(run, access, ids));
   },
 });
+
+async function provision(run, access, ids) {
+  const terms = { ...toolkit.readTerms(run.words), ifExists: run.words.text('if-exists') };
+  const sessions = await sessionsOf(run, access, ids);
+  const verbFor = (asked) => (batch) => toolkit.provisioning(access.database, batch.ids, asked);
+  const confirmed =
+    terms.ifExists === undefined
+      ? await toolkit.agreeToReplace({ run, access, sessions, verbFor: verbFor(withDefault(terms)) })
+      : undefined;
+  const asked = { ...withDefault(terms), confirmed };
+  await toolkit.changeSessions({ run, access, sessions, verbFor: verbFor(asked), makesGuids: true });
+}
 
 function withDefault(terms) {
   return { ...terms, ifExists: terms.ifExists ?? 'rotate' };

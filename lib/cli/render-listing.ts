@@ -3,7 +3,7 @@ import type { Database } from '../engines/database';
 import { CREDENTIAL_STATES } from '../hosts/state';
 import { KEY_STANDINGS, type KeyUse } from '../hosts/key-use';
 import type { ListedSession } from '../hosts/listing';
-import { plain, SCHEMA, targetJson } from './render';
+import { plain, rows, SCHEMA, targetJson } from './render';
 
 /** Terminals that people paste from are this wide. */
 const COLUMNS = 100;
@@ -33,6 +33,23 @@ export function listedJson(database: Database, session: ListedSession): object {
 }
 
 const isoOrNull = (date: Date | null | undefined) => date?.toISOString() ?? null;
+
+/** One session in full. */
+export function listedText({ canvasSessionId, credential, ksessionsId, state, title }: ListedSession): string {
+  const ids = [['KSESSIONS id', ksessionsId], ['Title', title], ['Canvas session id', canvasSessionId]] as const;
+  if (credential === undefined) return rows([...ids, ['Host GUID', state]]);
+  return rows([
+    ...ids,
+    ['Host session id', credential.hostSessionId],
+    ['Host GUID', state],
+    ['Made by', credential.madeBy],
+    ['In use since', credential.inUseSince.toISOString()],
+    ['Expires', credential.expiresAt?.toISOString() ?? 'never'],
+    ['Last used', credential.lastUsedAt?.toISOString() ?? 'never'],
+    ['Fingerprint', credential.fingerprint],
+    ['Key', credential.key],
+  ]);
+}
 
 /** Only the ids that the other commands take: a canvas session id is none of them. */
 export function listedId({ ksessionsId }: ListedSession): string {

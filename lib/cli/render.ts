@@ -15,7 +15,8 @@ export const SAMPLE_DATA = 'This is sample data in the embedded database; the GU
 /** A title may hold anything: a line end would forge a line, an escape would speak to the terminal. */
 export const plain = (text: string) => text.replace(/[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]+/gu, ' ');
 
-const rows = (pairs: readonly (readonly [string, string | number | null])[]) =>
+/** Labelled values, one a line. */
+export const rows = (pairs: readonly (readonly [string, string | number | null])[]) =>
   pairs.map(([label, value]) => `${label.padEnd(20)}${plain(String(value ?? '-'))}\n`).join('');
 
 /** One JSON object, one line. */
@@ -151,7 +152,7 @@ export function liveText({ session, live }: Plan): string {
   const since = (live?.updatedAt ?? live?.createdAt)?.toISOString() ?? 'unknown';
   return (
     `KSESSIONS ${session.ksessionsId} "${plain(session.title)}" has a live host GUID: made by ${plain(live?.createdBy ?? 'unknown')}, ` +
-    `in use since ${since}, fingerprint ${live?.fingerprint ?? 'not recorded'}.\n` +
+    `in use since ${since}, expires ${live?.expiresAt?.toISOString() ?? 'never'}, fingerprint ${live?.fingerprint ?? 'not recorded'}.\n` +
     'A host who uses it will be locked out.\n'
   );
 }

@@ -13,9 +13,11 @@ export interface Shown {
 export interface Reply {
   readonly to: RegExp;
   readonly keys: string;
+  /** Done while the question is open. */
+  readonly before?: () => Promise<unknown>;
 }
 
-/** A command that waits for an answer nobody gives is ended, and its exit code shows it. */
+/** A command that shows nothing more, as it waits for an answer nobody gives, is ended, and its exit code shows it. */
 const PATIENCE_MS = 30_000;
 
 /** Pseudo-terminals, or why there are none: the package ships binaries for some platforms only. */
@@ -41,14 +43,17 @@ export function runOnTerminal(
   const left = [...replies];
   let screen = '';
   let unread = '';
+  const patience = setTimeout(() => terminal.kill(), PATIENCE_MS);
   terminal.onData((text) => {
+    patience.refresh();
     screen += text;
     unread += text;
     if (left[0]?.to.test(unread) !== true) return;
     unread = '';
-    terminal.write(left.shift()?.keys ?? '');
+    const { before, keys = '' } = left.shift() ?? {};
+    if (before === undefined) terminal.write(keys);
+    else void before().finally(() => terminal.write(keys));
   });
-  const patience = setTimeout(() => terminal.kill(), PATIENCE_MS);
   return new Promise((resolve) => {
     terminal.onExit(({ exitCode, signal }) => {
       clearTimeout(patience);
