@@ -125,7 +125,7 @@ export async function runCommand(definition: CommandDefinition): Promise<void> {
 /** One a line. Nobody reads an error of a Tab. */
 async function printCompletions(definition: CommandDefinition, words: readonly string[]): Promise<void> {
   const options = { ...SHARED_OPTIONS, ...definition.options };
-  const found = await completionsOf({ ...definition, options }, words).catch(() => []);
+  const found = await completionsOf({ ...definition, options }, words, (given) => readSettings(process.env, given)).catch(() => []);
   await writeFlushed(process.stdout, found.map((word) => `${word}\n`).join('')).catch(() => undefined);
 }
 

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs, { type Options } from 'yargs';
 import { requireTarget, withOpenTarget } from '../access';
-import { PACKAGE_ROOT, readSettings, type Settings } from '../config/settings';
+import { PACKAGE_ROOT, type Settings } from '../config/settings';
 import { targetNames } from '../config/targets';
 import { hasData } from '../engines/pglite';
 import { pagesOfProvisionable } from '../hosts/selection';
@@ -23,19 +23,23 @@ export interface Completable {
   readonly complete?: 'ids' | readonly string[];
 }
 
+/** The settings, with the target that a command line names. @throws ToolkitError CONFIG */
+type Read = (words: { readonly target: string | undefined }) => Settings;
+
 /**
  * What could stand in place of the last word. Never throws: what cannot be found out is not offered.
  * @param words behind the script, as far as they are typed; the last one may be empty
  */
-export async function completionsOf({ complete, options }: Completable, words: readonly string[]): Promise<readonly string[]> {
+export async function completionsOf({ complete, options }: Completable, words: readonly string[], read: Read): Promise<readonly string[]> {
   const [before, current = ''] = [words.at(-2), words.at(-1)];
-  const all = withTargets(options, () => targetNames(settingsOf(words)));
+  const settings = () => read({ target: targetIn(words) });
+  const all = withTargets(options, () => targetNames(settings()));
   const isAfterEnd = words.slice(0, -1).includes('--');
   const option = isAfterEnd || before?.startsWith('--') !== true ? undefined : all[before.slice(2)];
   // The value of a text without choices is the user's own: the shell then offers files.
   if (option?.type === 'string') return option.choices === undefined ? [] : askYargs(all, words);
   if (current.startsWith('-')) return isAfterEnd ? [] : askYargs(all, words);
-  const positionals = complete === 'ids' ? await idsOf(words).catch(() => []) : (complete ?? []);
+  const positionals = complete === 'ids' ? await idsOf(settings).catch(() => []) : (complete ?? []);
   return positionals.length > 0 || isAfterEnd ? positionals : askYargs(all, words);
 }
 
@@ -61,15 +65,16 @@ async function askYargs(options: Readonly<Record<string, Options>>, words: reado
   return [...(await known.getCompletion([...words]))];
 }
 
-/** The environment, and the target that is typed already. */
-function settingsOf(words: readonly string[]): Settings {
-  const place = words.lastIndexOf('--target', -2);
-  return readSettings(process.env, { target: place < 0 ? undefined : words[place + 1] });
+/** The target that is typed already. */
+function targetIn(words: readonly string[]): string | undefined {
+  const before = words.slice(0, -1);
+  const named = before.map((word, place) => (word === '--target' ? before[place + 1] : /^--target=(.+)/.exec(word)?.[1]));
+  return named.findLast((name) => name !== undefined);
 }
 
 /** One page of them is more than a screen holds. */
-async function idsOf(words: readonly string[]): Promise<string[]> {
-  const settings = settingsOf(words);
+async function idsOf(read: () => Settings): Promise<string[]> {
+  const settings = read();
   const target = requireTarget(settings);
   // To make the database on first use is a command's work.
   if (target.engine !== 'pglite' || !hasData(target.folder)) return [];

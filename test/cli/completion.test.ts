@@ -71,6 +71,7 @@ test.serial('a Tab dials no server', async (t) => {
   for (const engine of ['postgres', 'mssql'] as const) {
     const scratch = targetAt(t, (server.address() as AddressInfo).port, engine);
     const { stderr, words } = await offered(scratch, 'provision', ['--target', 'scratch', '']);
+    t.false((await offered(shared(), 'provision', ['--target=elsewhere', ''])).words.includes('15'), 'of another target');
     t.true(words.includes('--dry-run'), words.join(' '));
     t.false(words.some((word) => /^\d/.test(word)));
     t.is(stderr, '');

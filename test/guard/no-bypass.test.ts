@@ -1,5 +1,5 @@
 import test from 'ava';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { requireTarget } from '../../lib/access';
 import { PACKAGE_ROOT, readSettings } from '../../lib/config/settings';
@@ -82,7 +82,9 @@ const VERBS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   enrol: [['--target', 'scratch']],
   list: [[]],
   migrate: [['latest'], ['status'], ['plan'], ['rollback']],
-  provision: [['15']],
+  provision: [['15'], ['--dry-run', '--if-exists', 'keep']],
+  revoke: [['15'], ['--dry-run']],
+  rotate: [['15'], ['--dry-run']],
 };
 
 const SCRIPTS = readdirSync(join(PACKAGE_ROOT, 'scripts'))
@@ -90,7 +92,7 @@ const SCRIPTS = readdirSync(join(PACKAGE_ROOT, 'scripts'))
   .map((file) => file.replace('.mjs', ''));
 
 /** Scripts that connect to nothing, whatever they are told. */
-const WITHOUT_DATABASE = ['handoff'];
+const WITHOUT_DATABASE = ['completion', 'handoff'];
 
 const WITH_DATABASE = SCRIPTS.filter((script) => !WITHOUT_DATABASE.includes(script));
 
@@ -115,7 +117,12 @@ async function optionsOf(script: string, scratch: Scratch): Promise<string[][]> 
 
 function withValue(name: string, takesOne: boolean, choice: string | undefined, folder: string): string[] {
   if (!takesOne) return [name === 'color' ? '--no-color' : `--${name}`];
-  const values: Record<string, string> = { wait: '1', expires: '1d', link: '1=15', out: join(folder, 'out.txt') };
+  const ids = join(folder, 'ids.txt');
+  writeFileSync(ids, '15\n');
+  const values: Record<string, string> = {
+    wait: '1', expires: '1d', link: '1=15', out: join(folder, 'out.txt'), file: ids, 'max-failures': '1', 'older-than': '1d',
+    'expiring-within': '1d',
+  };
   return [`--${name}`, values[name] ?? choice ?? 'KSESSIONS_DEV is meant'];
 }
 
