@@ -204,21 +204,20 @@ const MSSQL: CatalogueQueries = {
     JOIN sys.trigger_events e ON e.object_id = g.object_id
     ORDER BY t.name, g.name, e.type_desc`,
   objects: `
-    SELECT CONCAT(o.kind, ' ', o.label) AS "object" FROM (
-      SELECT 'table' AS kind, t.name AS label FROM ${TABLES} t
-      UNION ALL
-      SELECT 'column', CONCAT(t.name, '.', c.name) FROM ${TABLES} t
-        JOIN sys.columns c ON c.object_id = t.object_id
-      UNION ALL
-      SELECT 'index', CONCAT(t.name, '.', i.name) FROM ${TABLES} t
-        JOIN sys.indexes i ON i.object_id = t.object_id AND i.name IS NOT NULL
-      UNION ALL
-      SELECT 'constraint', CONCAT(t.name, '.', k.name) FROM ${TABLES} t
-        JOIN sys.objects k ON k.parent_object_id = t.object_id AND k.type IN ('C', 'D', 'F', 'PK', 'UQ')
-      UNION ALL
-      SELECT 'trigger', CONCAT(t.name, '.', g.name) FROM ${TABLES} t
-        JOIN sys.triggers g ON g.parent_id = t.object_id
-    ) o ORDER BY 1`,
+    SELECT CONCAT('table ', t.name) AS "object" FROM ${TABLES} t
+    UNION ALL
+    SELECT CONCAT('column ', t.name, '.', c.name) FROM ${TABLES} t
+      JOIN sys.columns c ON c.object_id = t.object_id
+    UNION ALL
+    SELECT CONCAT('index ', t.name, '.', i.name) FROM ${TABLES} t
+      JOIN sys.indexes i ON i.object_id = t.object_id AND i.name IS NOT NULL
+    UNION ALL
+    SELECT CONCAT('constraint ', t.name, '.', k.name) FROM ${TABLES} t
+      JOIN sys.objects k ON k.parent_object_id = t.object_id AND k.type IN ('C', 'D', 'F', 'PK', 'UQ')
+    UNION ALL
+    SELECT CONCAT('trigger ', t.name, '.', g.name) FROM ${TABLES} t
+      JOIN sys.triggers g ON g.parent_id = t.object_id
+    ORDER BY 1`,
   names: `
     SELECT 'object' AS "scope", p.name AS "table", o.name AS "name",
       CASE WHEN o.type = 'U' THEN 'table' ELSE LOWER(REPLACE(o.type_desc, '_', ' ')) END AS "what"

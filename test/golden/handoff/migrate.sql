@@ -180,21 +180,20 @@ IF OBJECT_ID(N'tempdb..#canvas_before') IS NOT NULL DROP TABLE #canvas_before;
 CREATE TABLE #canvas_before (object nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL,
   seen datetime2(3) NOT NULL DEFAULT SYSUTCDATETIME());
 INSERT INTO #canvas_before (object)
-    SELECT CONCAT(o.kind, ' ', o.label) AS "object" FROM (
-      SELECT 'table' AS kind, t.name AS label FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
-      UNION ALL
-      SELECT 'column', CONCAT(t.name, '.', c.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
-        JOIN sys.columns c ON c.object_id = t.object_id
-      UNION ALL
-      SELECT 'index', CONCAT(t.name, '.', i.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
-        JOIN sys.indexes i ON i.object_id = t.object_id AND i.name IS NOT NULL
-      UNION ALL
-      SELECT 'constraint', CONCAT(t.name, '.', k.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
-        JOIN sys.objects k ON k.parent_object_id = t.object_id AND k.type IN ('C', 'D', 'F', 'PK', 'UQ')
-      UNION ALL
-      SELECT 'trigger', CONCAT(t.name, '.', g.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
-        JOIN sys.triggers g ON g.parent_id = t.object_id
-    ) o ORDER BY 1;
+    SELECT CONCAT('table ', t.name) AS "object" FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+    UNION ALL
+    SELECT CONCAT('column ', t.name, '.', c.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+      JOIN sys.columns c ON c.object_id = t.object_id
+    UNION ALL
+    SELECT CONCAT('index ', t.name, '.', i.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+      JOIN sys.indexes i ON i.object_id = t.object_id AND i.name IS NOT NULL
+    UNION ALL
+    SELECT CONCAT('constraint ', t.name, '.', k.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+      JOIN sys.objects k ON k.parent_object_id = t.object_id AND k.type IN ('C', 'D', 'F', 'PK', 'UQ')
+    UNION ALL
+    SELECT CONCAT('trigger ', t.name, '.', g.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+      JOIN sys.triggers g ON g.parent_id = t.object_id
+    ORDER BY 1;
 GO
 
 IF ISNULL(DB_ID(N'EXAMPLE'), -1) <> DB_ID() BEGIN RAISERROR (N'This database is not EXAMPLE.', 16, 1); SET NOEXEC ON; THROW 51000, N'This database is not EXAMPLE.', 1; END;
@@ -294,21 +293,20 @@ BEGIN
   DECLARE @now datetime2(3) = SYSUTCDATETIME();
   DECLARE @after TABLE (object nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL);
   INSERT INTO @after (object)
-      SELECT CONCAT(o.kind, ' ', o.label) AS "object" FROM (
-        SELECT 'table' AS kind, t.name AS label FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
-        UNION ALL
-        SELECT 'column', CONCAT(t.name, '.', c.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
-          JOIN sys.columns c ON c.object_id = t.object_id
-        UNION ALL
-        SELECT 'index', CONCAT(t.name, '.', i.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
-          JOIN sys.indexes i ON i.object_id = t.object_id AND i.name IS NOT NULL
-        UNION ALL
-        SELECT 'constraint', CONCAT(t.name, '.', k.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
-          JOIN sys.objects k ON k.parent_object_id = t.object_id AND k.type IN ('C', 'D', 'F', 'PK', 'UQ')
-        UNION ALL
-        SELECT 'trigger', CONCAT(t.name, '.', g.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
-          JOIN sys.triggers g ON g.parent_id = t.object_id
-      ) o ORDER BY 1;
+      SELECT CONCAT('table ', t.name) AS "object" FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+      UNION ALL
+      SELECT CONCAT('column ', t.name, '.', c.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+        JOIN sys.columns c ON c.object_id = t.object_id
+      UNION ALL
+      SELECT CONCAT('index ', t.name, '.', i.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+        JOIN sys.indexes i ON i.object_id = t.object_id AND i.name IS NOT NULL
+      UNION ALL
+      SELECT CONCAT('constraint ', t.name, '.', k.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+        JOIN sys.objects k ON k.parent_object_id = t.object_id AND k.type IN ('C', 'D', 'F', 'PK', 'UQ')
+      UNION ALL
+      SELECT CONCAT('trigger ', t.name, '.', g.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+        JOIN sys.triggers g ON g.parent_id = t.object_id
+      ORDER BY 1;
   DECLARE @made nvarchar(max) = ISNULL((SELECT STRING_AGG(CAST(CONCAT(N'"', STRING_ESCAPE(o.object, 'json'), N'"') AS nvarchar(max)), N',')
       WITHIN GROUP (ORDER BY o.object) FROM @after o
       WHERE NOT EXISTS (SELECT 1 FROM #canvas_before b WHERE b.object = o.object)), N'');
