@@ -2,6 +2,7 @@
  * The trail: appends an event in the caller's transaction, reads the chain and checks it. Each event is sealed with a
  * keyed hash over itself and its predecessor; the head stands in the host session, so a removed tail shows too.
  */
+import { createHash } from 'node:crypto';
 import { equalSecrets, keyById, type HmacKey, type KeyRing } from './config/keys';
 import type { Reader, Writer } from './engines/database';
 import { collated, insertSet, rowset, rowsetOf, type Columns } from './engines/rowset';
@@ -51,6 +52,75 @@ function sealOf(key: HmacKey, event: Omit<HostSessionEvent, 'eventHash'>): strin
   ];
   return key.seal('event', JSON.stringify(covered));
 }
+
+// --- events that a script makes ------------------------------------------------------------------------------------
+
+/**
+ * A script for a database that this toolkit must not connect to makes events without the key, and with ids and times
+ * that nobody knows beforehand. What is decided beforehand is sealed beforehand: the warrant, a keyed hash of it, is the
+ * key of one event's seal over the rest. Whoever has neither key nor script can change nothing unseen; whoever has the
+ * script can change only what was not known when it was made.
+ */
+export interface WarrantFacts
+  extends Pick<EventFacts, 'operationId' | 'ksessionsId' | 'action' | 'actor' | 'reason' | 'newFingerprint'> {
+  /** `kept`: the date that the row has when the script runs. */
+  readonly expiresAt: Date | null | 'kept';
+}
+
+/** What is known only when the script runs. */
+type RunFacts = Pick<
+  HostSessionEvent,
+  'hostSessionId' | 'canvasSessionId' | 'sequence' | 'action' | 'oldFingerprint' | 'expiresAt' | 'occurredAt' | 'previousHash'
+>;
+
+/** Each half of a warrant is the Base64 of 32 bytes. */
+export const WARRANT_HALF = 44;
+
+/** Stands as the HashKeyId of events made under a warrant of that key. */
+export function warrantIdOf(key: HmacKey): string {
+  return key.fingerprint('warrant', '');
+}
+
+/** The warrant for one event: two independent keys, one after the other. The order of its facts is part of the stored format. */
+export function warrantFor(key: HmacKey, facts: WarrantFacts): string {
+  const expiry = facts.expiresAt instanceof Date ? facts.expiresAt.toISOString() : facts.expiresAt;
+  const decided = JSON.stringify([
+    facts.operationId, facts.ksessionsId, facts.action, facts.actor, facts.reason, facts.newFingerprint, expiry,
+  ]);
+  return key.seal('warrant-inner', decided) + key.seal('warrant-outer', decided);
+}
+
+/**
+ * What the seal under a warrant covers beside it: ASCII, times in milliseconds since 1970, so that T-SQL can write the
+ * same bytes (hosts/handoff-batch.ts does). The order is part of the stored format.
+ */
+function runFactsText(facts: RunFacts): string {
+  return JSON.stringify([
+    facts.hostSessionId, facts.canvasSessionId, facts.sequence, facts.action, facts.oldFingerprint,
+    facts.expiresAt?.getTime() ?? null, facts.occurredAt.getTime(), facts.previousHash,
+  ]);
+}
+
+/** Nested, as NMAC is (Bellare, Canetti, Krawczyk 1996): SHA-256(outer + Base64(SHA-256(inner + facts))), Base64. */
+export function sealUnder(warrant: string, facts: RunFacts): string {
+  const hash = (text: string) => createHash('sha256').update(text, 'utf8').digest('base64');
+  return hash(warrant.slice(WARRANT_HALF) + hash(warrant.slice(0, WARRANT_HALF) + runFactsText(facts)));
+}
+
+/** What may have been decided about the date of an event, where the event alone does not tell. */
+function expiriesOf({ action, expiresAt }: HostSessionEvent): readonly WarrantFacts['expiresAt'][] {
+  if (action === 'provisioned') return [expiresAt];
+  if (action === 'rotated') return [expiresAt, 'kept'];
+  return action === 'expired' || action === 'consolidated' ? ['kept'] : [];
+}
+
+function isSealedUnderWarrant(key: HmacKey, event: HostSessionEvent): boolean {
+  return expiriesOf(event).some((expiresAt) =>
+    equalSecrets(sealUnder(warrantFor(key, { ...event, expiresAt }), event), event.eventHash),
+  );
+}
+
+// --- appending -----------------------------------------------------------------------------------------------------
 
 /** One event to append, and the newest event before it, as its host session's row says. */
 export interface NewEvent {
@@ -191,7 +261,15 @@ function faultOf(
 ): string | undefined {
   if (event.sequence !== sequence) return `event ${sequence} is missing`;
   if (event.previousHash !== previous) return 'it does not follow the event before it';
+  const isSealed = isSealedBy(keys, event);
+  if (isSealed === undefined) return `its key ${event.hashKeyId} is not configured`;
+  return isSealed ? undefined : 'its seal does not match what it says';
+}
+
+/** Does an event say what its seal says? The key's id tells which kind of seal that is. @returns undefined without the key */
+function isSealedBy(keys: KeyRing, event: HostSessionEvent): boolean | undefined {
   const key = keyById(keys, event.hashKeyId);
-  if (key === undefined) return `its key ${event.hashKeyId} is not configured`;
-  return equalSecrets(sealOf(key, event), event.eventHash) ? undefined : 'its seal does not match what it says';
+  if (key !== undefined) return equalSecrets(sealOf(key, event), event.eventHash);
+  const warranting = keys.all.find((one) => warrantIdOf(one) === event.hashKeyId);
+  return warranting === undefined ? undefined : isSealedUnderWarrant(warranting, event);
 }

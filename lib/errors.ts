@@ -152,12 +152,40 @@ export const faults = {
       'A bundle is written whole, and nothing is ever overwritten.',
       'Give --out a new folder. Nothing was written.',
     ),
+  handoffWithout: (option: string) =>
+    make(
+      'USAGE',
+      `${option} goes with --provision.`,
+      'Without it the bundle changes the schema and no credential.',
+      'Give --provision and ids, or leave it out. Nothing was written.',
+    ),
+  handoffNeedsGuids: () =>
+    make(
+      'USAGE',
+      'No file was named for the GUIDs.',
+      'The bundle holds hashes only; whoever gets it must not get the GUIDs with it.',
+      'Give --guids FILE, outside the folder of the bundle. Nothing was written.',
+    ),
+  guidsInBundle: (path: string, folder: string) =>
+    make(
+      'USAGE',
+      `${path} lies in the folder of the bundle, ${folder}.`,
+      'The bundle goes to an administrator, and the GUIDs are for the hosts alone.',
+      'Give --guids a file elsewhere. Nothing was written.',
+    ),
+  tooManyHandedOff: (count: number, most: number) =>
+    make(
+      'USAGE',
+      `${count} ids are too many for one script.`,
+      `An administrator reads it; it takes ${most} at most.`,
+      'Make several bundles. Nothing was written.',
+    ),
   handoffNotWritten: (folder: string, cause: unknown) =>
     make(
       'CONFIG',
       `The bundle cannot be written to ${folder}.`,
       `The system says ${systemCode(cause)}.`,
-      'Give --out a folder that can be written to; what is in it now is not a whole bundle.',
+      'Give --out a folder that can be written to; what was written to it was taken away.',
       { cause },
     ),
 
@@ -231,6 +259,13 @@ export const faults = {
       `There is no HMAC key for target ${target}.`,
       'Host GUIDs are stored as keyed hashes; the key is in no file of this repository.',
       'Set CANVAS_HMAC_KEY_FILE to a file that only you can read, with at least 32 random bytes in one line.',
+    ),
+  noHandoffKey: (database: string) =>
+    make(
+      'CONFIG',
+      `There is no HMAC key for database ${database}.`,
+      'Host GUIDs are stored as hashes under the key that its application checks them with.',
+      'Set CANVAS_HMAC_KEY_FILE to a file that only you can read and that holds that key in its first line.',
     ),
   badKey: (origin: string, line: number, why: string) =>
     make(

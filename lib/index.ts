@@ -23,6 +23,7 @@ export {
   type Run,
 } from './cli/command';
 export { askText, confirm, isTerminal } from './cli/confirm';
+export { deliverFirst } from './cli/handoff';
 export { interact, isInteractive } from './cli/interactive';
 export { composeManual } from './cli/manual';
 export * as render from './cli/render';
@@ -30,6 +31,7 @@ export * as renderListing from './cli/render-listing';
 export * as renderMigrations from './cli/render-migrations';
 export * as renderRepair from './cli/render-repair';
 export { actorOf, parseExpiry, parseIds, parseLink, parseSeconds, parseText } from './cli/words';
+export { readHandoffKey } from './config/keys';
 export { readSettings, type Settings } from './config/settings';
 export { explain, findHarm, readClock, withDatabase, withTransaction } from './engines/database';
 export { EXIT_OF, faults, ToolkitError, type Code } from './errors';
@@ -40,6 +42,7 @@ export { KEY_STANDINGS, keysInUse, type KeyStanding, type KeyUse } from './hosts
 export { listSessions, type ListedSession, type ListRequest } from './hosts/listing';
 export { applyChanges, previewChanges, type Delivery, type Outcome, type Result } from './hosts/change';
 export type { Plan, Verb } from './hosts/plan';
+export { composeCredentials, makeOrders, type Order, type OrderTerms } from './hosts/handoff';
 export { planProvision, previewProvision, provision, provisioning, type ProvisionPlan, type ProvisionRequest } from './hosts/provision';
 export { planRevocation, revoking } from './hosts/revoke';
 export { planRotation, rotating } from './hosts/rotate';

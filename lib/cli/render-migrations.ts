@@ -105,16 +105,38 @@ export function rehearsalText(steps: readonly AppliedStep[]): string {
   return `${lines.join('')}Rehearsed and rolled back: nothing was changed.\n`;
 }
 
-/** What was written for an administrator. */
-export function handoffJson(folder: string, database: string, files: readonly HandoffFile[]): object {
-  const written = files.map(({ name, text }) => ({ name, sha256: sha256(text) }));
-  return { schema: SCHEMA, status: 'handed-off', database, out: folder, files: written };
+/** Credentials that a bundle carries. */
+export interface HandedOver {
+  /** The file with the GUIDs. */
+  readonly guids: string;
+  /** What the manifest says of them. */
+  readonly credentials: {
+    readonly keyId: string;
+    readonly operations: readonly { readonly ksessionsId: number; readonly operationId: string; readonly fingerprint: string }[];
+  };
 }
 
-export function handoffText(folder: string, database: string, files: readonly HandoffFile[]): string {
+/** What was written for an administrator. */
+export function handoffJson(folder: string, database: string, files: readonly HandoffFile[], handed?: HandedOver): object {
+  const written = files.map(({ name, text }) => ({ name, sha256: sha256(text) }));
+  return { schema: SCHEMA, status: 'handed-off', database, out: folder, files: written, ...handed };
+}
+
+export function handoffText(folder: string, database: string, files: readonly HandoffFile[], handed?: HandedOver): string {
   return (
     files.map(({ name, text }) => `${sha256(text)}  ${name}\n`).join('') +
     `Written to ${plain(folder)}, for database ${database} and no other. Nothing was connected to or run.\n` +
-    'An administrator compares the sums above, then runs preflight.sql, migrate.sql and verify.sql with sqlcmd.\n'
+    'An administrator compares the sums above, then runs preflight.sql, migrate.sql and verify.sql with sqlcmd.\n' +
+    (handed === undefined ? '' : handedText(handed))
+  );
+}
+
+function handedText({ credentials, guids }: HandedOver): string {
+  const lines = credentials.operations.map(
+    ({ fingerprint, ksessionsId, operationId }) => `KSESSIONS ${ksessionsId}  fingerprint ${fingerprint}  operation ${operationId}\n`,
+  );
+  return (
+    'Then provision.sql and verify-credentials.sql. Until they have run, no GUID of this opens anything:\n' +
+    `${lines.join('')}Hashed under key ${credentials.keyId}. The GUIDs are in ${plain(guids)}, which only you can read; keep it from the bundle.\n`
   );
 }

@@ -110,6 +110,18 @@ export function findKeys(settings: Settings, target: Target): KeyRing | undefine
 }
 
 /**
+ * The key that hashes for a database that is no target: the first of `CANVAS_HMAC_KEY`, or `CANVAS_HMAC_KEY_FILE`. The
+ * embedded target's own is not looked at.
+ * @param database for the wording
+ * @throws ToolkitError CONFIG as `readKeys`
+ */
+export function readHandoffKey(settings: Settings, database: string): HmacKey {
+  const [secret] = givenKeys(settings);
+  if (secret === undefined) throw faults.noHandoffKey(database);
+  return new HmacKey(secret);
+}
+
+/**
  * Makes the embedded target's own key where there is none. Whatever opens that target first does this before: a key
  * that comes after data looks like one that was lost.
  * @throws ToolkitError CONFIG

@@ -205,6 +205,17 @@ async function* findOpenWithoutLink(reader: Reader, now: Date): AsyncGenerator<F
 }
 
 /**
+ * A condition on canvas session `s`: it is linked to none, and it opens, or the application's login would open it.
+ * @param active the flag of an active row, as the dialect writes it
+ * @param now the database's clock
+ */
+export const opensUnlinked = (active: string, now: string) =>
+  `s."KSessionsId" IS NULL AND (s."HostGuid" <> '' OR EXISTS (
+      SELECT 1 FROM canvas."HostSessions" l WHERE l."SessionId" = s."SessionId" AND l."IsActive" = ${active}
+        AND l."RevokedAt" IS NULL AND (l."ExpiresAt" IS NULL OR l."ExpiresAt" > ${now})))
+      AND NOT EXISTS (${declaredAlone('s."SessionId"')})`;
+
+/**
  * The canvas ids of unlinked sessions that have one of the titles and open, or that the application's login would open:
  * it looks at the hash copy and at nothing else. Case and blanks at the ends do not make another title.
  * @returns canvas ids by title as it was given; only titles that have some
@@ -215,10 +226,7 @@ export async function findNamesakes(reader: Reader, titles: readonly string[], n
     SELECT s."SessionId" AS "id", r."title" AS "title" FROM canvas."Sessions" s
     JOIN ${rowset(reader.dialect, 'r', { title: 'text', trimmed: 'text' })}
       ON LOWER(LTRIM(RTRIM(s."Title"))) = ${collated(reader.dialect, 'LOWER(r."trimmed")', 'usual')}
-    WHERE s."KSessionsId" IS NULL AND (s."HostGuid" <> '' OR EXISTS (
-      SELECT 1 FROM canvas."HostSessions" l WHERE l."SessionId" = s."SessionId" AND ${isActive('l')}
-        AND l."RevokedAt" IS NULL AND (l."ExpiresAt" IS NULL OR l."ExpiresAt" > ?)))
-      AND NOT EXISTS (${declaredAlone('s."SessionId"')})
+    WHERE ${opensUnlinked('?', '?')}
     ORDER BY s."SessionId"`;
   const distinct = [...new Set(titles)].map((title) => ({ title, trimmed: title.trim() }));
   const namesakes = new Map<string, number[]>();

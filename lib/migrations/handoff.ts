@@ -4,7 +4,7 @@
  * (lock, ledger, preflight, shape) is written out in T-SQL.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageVersion } from '../config/settings';
 import { faults, ToolkitError } from '../errors';
@@ -36,20 +36,28 @@ interface Step {
   readonly statements: readonly string[];
 }
 
+/** What else a bundle holds. */
+export interface MoreScripts {
+  readonly scripts: readonly HandoffFile[];
+  /** What the manifest says of them, under names of its own. */
+  readonly manifest: Readonly<Record<string, unknown>>;
+}
+
 const text = (value: string) => `N${literal(value)}`;
 const LEDGER = tableName(LEDGER_TABLE);
 const HISTORY = tableName(HISTORY_TABLE);
 const MARKER = tableName(MARKER_TABLE);
 
 /** How long the scripts wait for another runner, in milliseconds. */
-const LOCK_WAIT_MS = 30_000;
+export const LOCK_WAIT_MS = 30_000;
 
 /**
  * The bundle for one database.
  * @param database its name, as the server knows it
+ * @param folder of the migrations
  * @throws ToolkitError USAGE for a name that is not plain; CONFIG for a file that is no migration
  */
-export async function composeHandoff(database: string, folder?: string): Promise<HandoffFile[]> {
+export async function composeHandoff(database: string, folder?: string, more?: MoreScripts): Promise<HandoffFile[]> {
   requirePlainName(database);
   const steps: Step[] = [];
   for (const file of readMigrations(folder)) {
@@ -66,8 +74,9 @@ export async function composeHandoff(database: string, folder?: string): Promise
     { name: 'preflight.sql', text: preflightScript(database, steps) },
     { name: 'migrate.sql', text: migrateScript(database, steps, books) },
     { name: 'verify.sql', text: verifyScript(database, steps) },
+    ...(more?.scripts ?? []),
   ];
-  return [...scripts, { name: 'MANIFEST.json', text: manifest(database, steps, scripts) }];
+  return [...scripts, { name: 'MANIFEST.json', text: manifest(database, steps, scripts, more?.manifest) }];
 }
 
 /**
@@ -75,11 +84,19 @@ export async function composeHandoff(database: string, folder?: string): Promise
  * @throws ToolkitError USAGE when something is there already, CONFIG when it cannot be written
  */
 export function writeHandoff(folder: string, files: readonly HandoffFile[]): void {
+  const written: string[] = [];
   try {
     mkdirSync(folder, { recursive: true });
     if (readdirSync(folder).length > 0) throw faults.handoffExists(folder);
-    for (const { name, text: content } of files) writeFileSync(join(folder, name), content, { flag: 'wx' });
+    for (const { name, text: content } of files) {
+      const path = join(folder, name);
+      writeFileSync(path, '', { flag: 'wx' });
+      written.push(path);
+      writeFileSync(path, content);
+    }
   } catch (error) {
+    // A part of a bundle could be run, and the GUIDs that go with it are gone.
+    for (const path of written) rmSync(path, { force: true });
     throw error instanceof ToolkitError ? error : faults.handoffNotWritten(folder, error);
   }
 }
@@ -87,7 +104,7 @@ export function writeHandoff(folder: string, files: readonly HandoffFile[]): voi
 /** Of a text in UTF-8, hex. */
 export const sha256 = (content: string) => createHash('sha256').update(content, 'utf8').digest('hex');
 
-function manifest(database: string, steps: readonly Step[], files: readonly HandoffFile[]): string {
+function manifest(database: string, steps: readonly Step[], files: readonly HandoffFile[], more: MoreScripts['manifest'] = {}): string {
   const content = {
     schema: 'canvas-handoff/1',
     toolVersion: packageVersion(),
@@ -95,20 +112,32 @@ function manifest(database: string, steps: readonly Step[], files: readonly Hand
     database,
     migrations: steps.map(({ file: { name, checksum } }) => ({ name, checksum })),
     files: files.map(({ name, text: content }) => ({ name, sha256: sha256(content), bytes: Buffer.byteLength(content) })),
+    ...more,
   };
   return `${JSON.stringify(content, null, 2)}\n`;
 }
 
 // --- heads ---------------------------------------------------------------------------------------------------------
 
-function headOf(file: string, database: string, does: readonly string[]): string[] {
+/**
+ * What stands at the head of a script.
+ * @param about what it is of
+ * @param order the scripts among which it is run
+ */
+export function headOf(
+  file: string,
+  database: string,
+  does: readonly string[],
+  about = `schema ${SCHEMA}`,
+  order: readonly string[] = ['preflight.sql', 'migrate.sql', 'verify.sql'],
+): string[] {
   return [
-    `${file} - schema ${SCHEMA} of database ${database} (SQL Server 2019 or later)`,
+    `${file} - ${about} of database ${database} (SQL Server 2019 or later)`,
     `Made by canvas-host-toolkit ${packageVersion()}. MANIFEST.json holds the SHA-256 of this file: compare it before use.`,
     '',
     ...does,
     '',
-    'Run, in this order: preflight.sql, migrate.sql, verify.sql.',
+    `Run, in this order: ${order.join(', ')}.`,
     `  sqlcmd -S SERVER -d ${database} -E -b -i ${file}`,
     '  or in SSMS: connect to the database, Query > SQLCMD Mode, Execute.',
     'It stops at the first error. In another database every batch refuses and executes nothing.',

@@ -9,7 +9,22 @@ import { literal } from './sql';
 const text = (value: string) => `N${literal(value)}`;
 
 /** Numbers of the errors a script throws. */
-export const THROWN = { place: 51000, data: 51003, shape: 51004, marker: 51005, ledger: 51006, lock: 51222 } as const;
+export const THROWN = { place: 51000, data: 51003, shape: 51004, marker: 51005, ledger: 51006, refused: 51007, lock: 51222 } as const;
+
+/**
+ * A text that a person typed, as an expression in ASCII that sqlcmd leaves alone: `$(` would be a variable of its own,
+ * and a file without a byte order mark is read in the code page of the machine.
+ */
+export function typedText(value: string): string {
+  const pieces = value.match(/[^\x20-\x7e]+|(?:[\x20-\x23\x25-\x7e]|\$(?!\())+|\$/g) ?? [''];
+  return pieces.map((piece) => (/^[\x20-\x7e]*$/.test(piece) ? text(piece) : unescaped(piece))).join(' + ');
+}
+
+/** JSON_VALUE knows surrogate pairs whatever the collation; NCHAR does not. */
+function unescaped(piece: string): string {
+  const units = Array.from({ length: piece.length }, (_, at) => piece.charCodeAt(at).toString(16).padStart(4, '0'));
+  return `JSON_VALUE(N'["${units.map((unit) => `\\u${unit}`).join('')}"]', N'$[0]')`;
+}
 
 /** The database a script is for. Its name stands in comments and literals, so nothing but a plain name is taken. */
 const PLAIN_NAME = /^[A-Za-z0-9_.-]{1,128}$/;
@@ -58,6 +73,12 @@ SET LOCK_TIMEOUT 5000;`,
   /** Adds one batch of a transaction that an earlier batch began and an error would have ended. */
   step(body: string): void {
     const lost = refuseWhen('@@TRANCOUNT = 0', 'An earlier step failed; its transaction was undone.');
+    this.#add(`${this.#protection()}\n${lost}\n${body}`);
+  }
+
+  /** Adds one batch that works on a temporary table, which stands only where the batches before it succeeded. */
+  after(table: string, body: string): void {
+    const lost = refuseWhen(`OBJECT_ID(N'tempdb..${table}') IS NULL`, 'An earlier step failed. Nothing more is done.');
     this.#add(`${this.#protection()}\n${lost}\n${body}`);
   }
 

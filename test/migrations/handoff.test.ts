@@ -9,19 +9,12 @@ import { askRaw, close } from '../../lib/engines/mssql-client';
 import { ToolkitError } from '../../lib/errors';
 import { enrol, requirePermit } from '../../lib/migrations/enrol';
 import { readMigrations } from '../../lib/migrations/files';
-import { composeHandoff, writeHandoff, type HandoffFile } from '../../lib/migrations/handoff';
+import { composeHandoff, writeHandoff } from '../../lib/migrations/handoff';
+import { batchesOf, runScript, textOf, type Ran } from '../helpers/bundle';
 import { databaseOf, mssqlLane, mssqlUrl, onMssqlServer, open, openMssql } from '../helpers/lanes';
 
 const FIXTURE = join(PACKAGE_ROOT, 'test', 'fixtures', 'migrations', 'handoff');
 const GOLDEN = join(PACKAGE_ROOT, 'test', 'golden', 'handoff');
-
-/** The batches as a client would send them: its own lines and variable taken out, cut at GO. */
-function batchesOf(script: string): string[] {
-  const lines = script.split('\n').filter((line) => !line.startsWith(':'));
-  return lines.join('\n').replaceAll('$(SqlcmdMode)', 'on').split(/^GO$/m).map((batch) => batch.trim()).filter((batch) => batch !== '');
-}
-
-const textOf = (files: readonly HandoffFile[], name: string) => files.find((file) => file.name === name)?.text ?? '';
 
 function scratchFolder(t: ExecutionContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'canvas-handoff-'));
@@ -95,26 +88,6 @@ test('nothing is ever overwritten, and a refused bundle leaves nothing', async (
 // --- on a TDS server -----------------------------------------------------------------------------------------------
 
 const server = mssqlUrl === undefined ? test.skip : test.serial;
-
-interface Ran {
-  readonly errors: string[];
-  readonly rows: Record<string, unknown>[];
-}
-
-/** Sends every batch over one session, as a client does that does not stop at an error. */
-async function runScript(connection: Connection, script: string): Promise<Ran> {
-  const ran: Ran = { errors: [], rows: [] };
-  for (const batch of batchesOf(script)) {
-    await askRaw(connection, batch, 60_000).then(
-      (rows) => ran.rows.push(...rows),
-      (error: unknown) => ran.errors.push(messagesOf(error)),
-    );
-  }
-  return ran;
-}
-
-const messagesOf = (error: unknown): string =>
-  error instanceof AggregateError ? error.errors.map(messagesOf).join(' | ') : String((error as Error).message);
 
 /** A session of its own on a database of its own. */
 async function withSession<T>(t: ExecutionContext, work: (connection: Connection, database: string) => Promise<T>): Promise<T> {
