@@ -541,13 +541,12 @@ export const faults = {
       'The database says that it was applied; the folder migrations/ does not have it.',
       'Bring the file back from version control. Applied migrations are history.',
     ),
-  ledgerDamaged: (name: string, cause: unknown) =>
+  ledgerDamaged: (name: string) =>
     make(
       'MIGRATION_EDITED',
       `The ledger's row of the migration ${name} was changed by hand.`,
-      'Its Objects cell is no JSON, so nobody can say what the migration made.',
-      'Bring the row of canvas.MigrationLedger back from a backup of the database.',
-      { cause },
+      'Its Objects cell does not say what the migration made and what it found, so nobody can tell what a rollback may take.',
+      'Bring the row of canvas.MigrationLedger back from a backup of the database. Nothing was done.',
     ),
   migrationEdited: (name: string) =>
     make(

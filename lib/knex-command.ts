@@ -15,7 +15,7 @@ import { assertUnmoved, type Permit } from './guard/guard';
 import { applyMigration, revertMigration } from './migrations/apply';
 import { requirePermit } from './migrations/enrol';
 import { readMigrations, type MigrationFile } from './migrations/files';
-import { HISTORY_TABLE, isLockRowFree, readEntries, readLedger, resetLockRow } from './migrations/ledger';
+import { HISTORY_TABLE, isLockRowFree, readBooks, readEntries, resetLockRow } from './migrations/ledger';
 import { planLatest } from './migrations/plan';
 import { MIGRATION_LOCK, requireLast, requireNext } from './migrations/run';
 import { SCHEMA } from './migrations/sql';
@@ -99,7 +99,8 @@ function migrationSource(permit: Permit, engine: Engine, waitMs: number): Knex.M
 
   async function down(knex: Knex, { name }: MigrationFile): Promise<void> {
     const writer = await writerIn(knex, name);
-    const step = requireLast(readMigrations(), await readLedger(writer), name);
+    const files = readMigrations();
+    const step = requireLast(files, await readBooks(writer, files), name);
     await revertMigration({ engine, writer }, step);
   }
 

@@ -40,8 +40,8 @@ export function statusJson(database: Database, status: Status): object {
     status: status.pending.length === 0 ? 'up-to-date' : 'pending',
     target: targetJson(database),
     enrolled: status.isEnrolled,
-    applied: status.applied.map(({ objects, appliedAt, ...one }) => ({
-      ...one,
+    applied: status.applied.map(({ objects, appliedAt, name, batch, checksum, appliedBy, durationMs, toolVersion }) => ({
+      ...{ name, batch, checksum, appliedBy, durationMs, toolVersion },
       appliedAt: appliedAt?.toISOString() ?? null,
       ...objects,
     })),

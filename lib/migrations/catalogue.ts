@@ -37,6 +37,9 @@ const NAMESPACE = `to_regnamespace('${SCHEMA}')`;
 const isOneOf = (relation: string, tables?: readonly string[]) =>
   `${relation}.relnamespace = ${NAMESPACE}` + (tables === undefined ? '' : ` AND ${relation}.relname IN (${tables.map(literal).join(', ')})`);
 
+/** Whom a right was given to. What the owner may do anyway is no grant. */
+const GRANTEE = `' to ' || CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee)::text END`;
+
 /** `to_jsonb(row)` reads a column that older servers lack without naming it: 14 has no NULLS NOT DISTINCT. */
 const POSTGRES: CatalogueQueries = {
   columns: (tables) => `
@@ -97,7 +100,8 @@ const POSTGRES: CatalogueQueries = {
   objects: `
     SELECT kind || ' ' || label AS "object" FROM (
       WITH relations AS MATERIALIZED (
-        SELECT c.oid, c.relname::text AS name, c.relkind IN ('r', 'p') AS holds FROM pg_catalog.pg_class c
+        SELECT c.oid, c.relname::text AS name, c.relkind IN ('r', 'p') AS holds, c.relowner, c.relacl, c.relrowsecurity
+        FROM pg_catalog.pg_class c
         WHERE c.relnamespace = ${NAMESPACE} AND c.relkind IN ('r', 'p', 'v', 'm', 'f'))
       SELECT 'table' AS kind, r.name AS label FROM relations r WHERE r.holds
       UNION ALL
@@ -122,6 +126,31 @@ const POSTGRES: CatalogueQueries = {
         JOIN pg_catalog.pg_proc p ON p.oid = d.objid
         WHERE d.classid = 'pg_catalog.pg_proc'::regclass
           AND d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = ${NAMESPACE}
+      UNION ALL
+      SELECT 'policy', r.name || '.' || p.polname FROM relations r JOIN pg_catalog.pg_policy p ON p.polrelid = r.oid
+      UNION ALL
+      SELECT 'security', r.name || '.row level security' FROM relations r WHERE r.relrowsecurity
+      UNION ALL
+      SELECT 'rule', r.name || '.' || w.rulename FROM relations r
+        JOIN pg_catalog.pg_rewrite w ON w.ev_class = r.oid WHERE r.holds
+      UNION ALL
+      SELECT 'statistics', r.name || '.' || x.stxname FROM relations r
+        JOIN pg_catalog.pg_statistic_ext x ON x.stxrelid = r.oid
+      UNION ALL
+      SELECT 'publication', r.name || '.' || p.pubname FROM relations r
+        JOIN pg_catalog.pg_publication_rel m ON m.prrelid = r.oid JOIN pg_catalog.pg_publication p ON p.oid = m.prpubid
+      UNION ALL
+      SELECT 'comment', r.name || coalesce('.' || a.attname, '') FROM relations r
+        JOIN pg_catalog.pg_description d ON d.objoid = r.oid AND d.classoid = 'pg_catalog.pg_class'::regclass
+        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum = d.objsubid AND d.objsubid > 0
+        WHERE r.holds
+      UNION ALL
+      SELECT 'grant', r.name || '.' || g.privilege_type || ${GRANTEE} FROM relations r
+        CROSS JOIN LATERAL aclexplode(r.relacl) g WHERE r.holds AND g.grantee <> r.relowner
+      UNION ALL
+      SELECT 'grant', r.name || '.' || g.privilege_type || ' (' || a.attname || ')' || ${GRANTEE} FROM relations r
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid
+        CROSS JOIN LATERAL aclexplode(a.attacl) g WHERE r.holds AND g.grantee <> r.relowner
     ) AS objects ORDER BY 1`,
   // What CREATE OR REPLACE replaces is not in the way; a standalone type shares the names of tables.
   names: `
@@ -155,6 +184,11 @@ const POSTGRES: CatalogueQueries = {
 export const UNKNOWN_FILTER = '(unknown)';
 
 const TABLES = `(SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'${SCHEMA}'))`;
+
+/** What may be done to a table, as literals: the view names it in a collation of its own. */
+const PERMISSION = `CASE p.permission_name ${[
+  'SELECT', 'INSERT', 'UPDATE', 'DELETE', 'REFERENCES', 'ALTER', 'CONTROL', 'TAKE OWNERSHIP', 'VIEW DEFINITION',
+].map((name) => `WHEN '${name}' THEN '${name}'`).join(' ')} ELSE 'another right' END`;
 
 /** Catalogue views: https://learn.microsoft.com/sql/relational-databases/system-catalog-views */
 const MSSQL: CatalogueQueries = {
@@ -217,6 +251,17 @@ const MSSQL: CatalogueQueries = {
     UNION ALL
     SELECT CONCAT('trigger ', t.name, '.', g.name) FROM ${TABLES} t
       JOIN sys.triggers g ON g.parent_id = t.object_id
+    UNION ALL
+    SELECT CONCAT('statistics ', t.name, '.', s.name) FROM ${TABLES} t
+      JOIN sys.stats s ON s.object_id = t.object_id AND s.user_created = 1
+    UNION ALL
+    SELECT CONCAT('property ', t.name, '.', p.name, CASE WHEN p.minor_id = 0 THEN '' ELSE CONCAT(' of ', COL_NAME(t.object_id, p.minor_id)) END)
+      FROM ${TABLES} t JOIN sys.extended_properties p ON p.class = 1 AND p.major_id = t.object_id
+    UNION ALL
+    SELECT CONCAT('grant ', t.name, '.', CASE WHEN p.state = 'D' THEN 'DENY ' ELSE '' END, ${PERMISSION},
+        CASE WHEN p.minor_id = 0 THEN '' ELSE CONCAT(' (', COL_NAME(t.object_id, p.minor_id), ')') END,
+        ' to ', USER_NAME(p.grantee_principal_id))
+      FROM ${TABLES} t JOIN sys.database_permissions p ON p.class = 1 AND p.major_id = t.object_id
     ORDER BY 1`,
   names: `
     SELECT 'object' AS "scope", p.name AS "table", o.name AS "name",

@@ -72,6 +72,12 @@ export function loadMigration(file: MigrationFile): Migration {
   return exported as Migration;
 }
 
+/** Has a migration a shape, and is its file there? For rows of the ledger that say nothing. */
+export function hasShape(files: readonly MigrationFile[], name: string): boolean {
+  const file = files.find((one) => one.name === name);
+  return file !== undefined && Object.keys(loadMigration(file).shape ?? {}).length > 0;
+}
+
 function load({ path }: MigrationFile): unknown {
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- the path is known at run time only

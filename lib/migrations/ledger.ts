@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import type { Reader, Writer } from '../engines/database';
 import { dateOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
-import { faults } from '../errors';
+import { hasShape, type MigrationFile } from './files';
 import { createSchema, createTable, insertFirstRow, SCHEMA, typesFor } from './sql';
 
 export const HISTORY_TABLE = 'knex_migrations';
@@ -33,6 +33,8 @@ export interface Applied extends Entry {
   readonly durationMs: number | undefined;
   readonly toolVersion: string | undefined;
   readonly objects: Objects;
+  /** The cell of `objects` is none that a run records: what it made is not known. */
+  readonly isDamaged: boolean;
 }
 
 /** What a ledger row records. */
@@ -79,23 +81,39 @@ export async function createBookkeeping(knex: Knex): Promise<void> {
  * What was applied, first to last: history joined with the ledger, so that a row of which the other knows nothing shows.
  */
 export async function readLedger(reader: Reader): Promise<Applied[]> {
-  return join(reader, LEDGER_COLUMNS, (name, row, batch) => ({
-    ...toEntry(name, row, batch),
-    appliedAt: row && dateOf(row, 'AppliedAt'),
-    appliedBy: row && textOf(row, 'AppliedBy'),
-    durationMs: row && numberOf(row, 'DurationMs', 0),
-    toolVersion: row && textOf(row, 'ToolVersion'),
-    objects: row === undefined ? { made: [], found: [] } : objectsOf(row),
-  }));
+  return join(reader, LEDGER_COLUMNS, (name, row, batch) => {
+    const objects = row && objectsOf(row);
+    return {
+      ...toEntry(name, row, batch),
+      appliedAt: row && dateOf(row, 'AppliedAt'),
+      appliedBy: row && textOf(row, 'AppliedBy'),
+      durationMs: row && numberOf(row, 'DurationMs', 0),
+      toolVersion: row && textOf(row, 'ToolVersion'),
+      objects: objects ?? { made: [], found: [] },
+      isDamaged: row !== undefined && objects === undefined,
+    };
+  });
 }
 
-/** @throws ToolkitError MIGRATION_EDITED where the cell is none of what a run records */
-function objectsOf(row: Row): Objects {
+/** @returns undefined where the cell is none that a run records */
+function objectsOf(row: Row): Objects | undefined {
   try {
-    return JSON.parse(textOrNull(row, 'Objects') ?? '') as Objects;
-  } catch (cause) {
-    throw faults.ledgerDamaged(textOf(row, 'Name'), cause);
+    const { made, found } = JSON.parse(textOrNull(row, 'Objects') ?? '') as Partial<Record<keyof Objects, unknown>>;
+    return isObjectList(made) && isObjectList(found) ? { made, found } : undefined;
+  } catch {
+    return undefined;
   }
+}
+
+/** A kind and a name each. */
+const isObjectList = (list: unknown): list is string[] =>
+  Array.isArray(list) && list.every((object) => typeof object === 'string' && /^\S+ \S/.test(object));
+
+/** The same, and rows marked that somebody emptied: a migration with a shape makes or finds at least its tables. */
+export async function readBooks(reader: Reader, files: readonly MigrationFile[]): Promise<Applied[]> {
+  const isEmpty = ({ checksum, objects: { made, found } }: Applied) => checksum !== undefined && made.length + found.length === 0;
+  const applied = await readLedger(reader);
+  return applied.map((one) => (isEmpty(one) && hasShape(files, one.name) ? { ...one, isDamaged: true } : one));
 }
 
 /** The same, with no more than a plan needs. */

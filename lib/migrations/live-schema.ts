@@ -103,7 +103,11 @@ export interface LiveTable extends TableShape {
 /** The schema as the database has it. */
 export interface LiveSchema {
   readonly tables: Readonly<Record<string, LiveTable>>;
-  /** `table T`, `column T.C`, `identity T.C` (ids by the database only), `index T.I`, `constraint T.N`, `trigger T.N`, `function F`. */
+  /**
+   * `table T`, `column T.C`, `identity T.C` (ids by the database only), `index T.I`, `constraint T.N`, `trigger T.N`,
+   * `function F`; and what hangs on a table and goes with it: `policy`, `security`, `rule`, `statistics`, `publication`,
+   * `comment`, `property`, `grant T.SELECT (C) to R`.
+   */
   readonly objects: ReadonlySet<string>;
 }
 

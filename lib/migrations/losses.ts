@@ -15,6 +15,13 @@ function holdersOf(made: readonly string[], live: ReadonlySet<string>) {
   return { tables, columns };
 }
 
+/** Objects that would go with the tables a migration made, and were not made by any that is taken back with it. */
+export function findOthers(made: readonly string[], allMade: ReadonlySet<string>, live: ReadonlySet<string>): string[] {
+  const tables = new Set(holdersOf(made, live).tables);
+  const tableOf = (object: string) => /^\S+ ([^.]+)/.exec(object)?.[1] ?? '';
+  return [...live].filter((object) => !allMade.has(object) && tables.has(tableOf(object))).sort();
+}
+
 /** From now on nobody can put a row where none was counted. */
 export async function lockWhatWasMade(
   writer: Writer,

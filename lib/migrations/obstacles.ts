@@ -75,6 +75,12 @@ export async function requireClearWay(catalogue: Catalogue, files: readonly Migr
   }
 }
 
+/** Insists that a migration can be taken back in one transaction. @throws ToolkitError CONFIG */
+export async function requireWayBack(dialect: Dialect, file: MigrationFile): Promise<void> {
+  const [statement] = brokenTransactions(dialect, (await recordMigration(dialect, file)).down);
+  if (statement !== undefined) throw faults.migrationNotOneTransaction(file.name, statement.statement);
+}
+
 /** What a run would stop at, or undefined. */
 export function refusalOfObstacles(name: string, target: string, { rows, schema, unfit }: Obstacles): ToolkitError | undefined {
   const [statement] = unfit;

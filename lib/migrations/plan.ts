@@ -5,7 +5,7 @@ import type { Applied, Entry } from './ledger';
 
 /** Why files and ledger do not fit together. */
 export type Problem =
-  | { readonly kind: 'edited' | 'missing' | 'unrecorded'; readonly name: string }
+  | { readonly kind: 'edited' | 'missing' | 'unrecorded' | 'damaged'; readonly name: string }
   | { readonly kind: 'renamed'; readonly name: string; readonly to: string }
   | { readonly kind: 'late'; readonly name: string; readonly newest: string };
 
@@ -22,7 +22,8 @@ export interface Standing<T extends Entry = Applied> {
 export function compare<T extends Entry>(files: readonly MigrationFile[], applied: readonly T[]): Standing<T> {
   const done = new Set(applied.map(({ name }) => name));
   const pending = files.filter(({ name }) => !done.has(name));
-  return { applied, pending, problems: [...historyProblems(files, applied, pending), ...lateOnes(applied, pending)] };
+  const problems = [...historyProblems(files, applied, pending), ...damaged(applied), ...lateOnes(applied, pending)];
+  return { applied, pending, problems };
 }
 
 function historyProblems(
@@ -40,6 +41,11 @@ function historyProblems(
   });
 }
 
+/** Nobody knows what they made. */
+function damaged(applied: readonly (Entry & Partial<Pick<Applied, 'isDamaged'>>)[]): Problem[] {
+  return applied.filter(({ isDamaged }) => isDamaged === true).map(({ name }) => ({ kind: 'damaged', name }));
+}
+
 /** Older than an applied one: elsewhere it would have run in another order. */
 function lateOnes(applied: readonly Entry[], pending: readonly MigrationFile[]): Problem[] {
   const newest = applied.reduce((latest, { name }) => (name > latest ? name : latest), '');
@@ -55,6 +61,8 @@ export function faultOf(problem: Problem): ToolkitError {
       return faults.migrationMissing(problem.name);
     case 'renamed':
       return faults.migrationRenamed(problem.name, problem.to);
+    case 'damaged':
+      return faults.ledgerDamaged(problem.name);
     case 'unrecorded':
       return faults.booksDiffer(problem.name);
     case 'late':

@@ -5,7 +5,7 @@ import { faults, type ToolkitError } from '../errors';
 import { assertMark } from '../guard/guard';
 import { readMarker } from './enrol';
 import { readMigrations } from './files';
-import { LEDGER_TABLE, readLedger } from './ledger';
+import { LEDGER_TABLE, readBooks } from './ledger';
 import { compare, faultOf, type Standing } from './plan';
 import { assess, type Finding } from './safety';
 import { hasTable } from './live-schema';
@@ -28,7 +28,8 @@ export async function migrationStatus({ canvas }: Database, folder?: string): Pr
   const marker = await readMarker(canvas);
   if (marker !== undefined) assertMark(canvas.admission, marker);
   const hasBooks = await hasTable(canvas, LEDGER_TABLE);
-  const standing = compare(readMigrations(folder), hasBooks ? await readLedger(canvas) : []);
+  const files = readMigrations(folder);
+  const standing = compare(files, hasBooks ? await readBooks(canvas, files) : []);
   return { ...standing, isEnrolled: marker !== undefined && hasBooks, prospects: await lookAhead(canvas, standing.pending) };
 }
 

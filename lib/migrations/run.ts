@@ -7,11 +7,11 @@ import { faults, ToolkitError } from '../errors';
 import type { Permit } from '../guard/guard';
 import { applyMigration, revertMigration, type AppliedHere, type AppliedStep } from './apply';
 import { MIGRATIONS_FOLDER, readMigrations, type MigrationFile } from './files';
-import { nextBatch, readEntries, readLedger, recordHistory, type Applied, type Entry } from './ledger';
-import { findLosses } from './losses';
-import { requireClearWay } from './obstacles';
+import { nextBatch, readBooks, readEntries, recordHistory, type Applied, type Entry } from './ledger';
+import { findLosses, findOthers } from './losses';
+import { requireClearWay, requireWayBack } from './obstacles';
 import { planLatest, planRollback, type RollbackStep } from './plan';
-import { readSchema } from './live-schema';
+import { listObjects } from './live-schema';
 
 /** Every runner takes this lock, the `knex` command too. */
 export const MIGRATION_LOCK = 'migrate';
@@ -50,7 +50,7 @@ export async function migrateLatest(database: Database, permit: Permit, request:
   do {
     last = await withTransaction(database, permit, MIGRATION_LOCK, async (writer) => {
       const known = last !== undefined && writer.follows(last.writer) ? last : undefined;
-      const applied = known === undefined ? await readEntries(writer) : [];
+      const applied = known === undefined ? await readBooks(writer, files) : [];
       const [next, ...rest] = known?.pending ?? plan(applied);
       if (next === undefined) return undefined;
       if (done.length === 0) await requireClearWay(writer, [next, ...rest], permit.target.name);
@@ -148,11 +148,12 @@ export interface RollbackRequest {
  * Takes migrations back, the last one first. Whether data would be lost is asked of all of them before the first is
  * touched, and again of each under a lock on its tables.
  * @returns the names this run took back
- * @throws ToolkitError DATA_NOT_READY, CONFLICT, MIGRATION_EDITED, USAGE, LOCKED and the guard's
+ * @throws ToolkitError DATA_NOT_READY, CONFLICT, MIGRATION_EDITED, CONFIG, USAGE, LOCKED and the guard's
  */
 export async function rollback(database: Database, permit: Permit, request: RollbackRequest): Promise<string[]> {
   const files = readMigrations(request.folder);
-  const steps = planRollback(files, await readLedger(database.canvas), request.to);
+  const steps = planRollback(files, await readBooks(database.canvas, files), request.to);
+  for (const { file } of steps) await requireWayBack(database.canvas.dialect, file);
   await assertNothingLost(database.canvas, steps);
   for (const step of steps) {
     await withTransaction(database, permit, MIGRATION_LOCK, (writer) => revertLast(database, writer, files, step));
@@ -163,8 +164,11 @@ export async function rollback(database: Database, permit: Permit, request: Roll
 
 async function assertNothingLost(reader: Reader, steps: readonly RollbackStep[]): Promise<void> {
   if (steps.length === 0) return;
-  const { objects } = await readSchema(reader);
+  const objects = await listObjects(reader);
+  const allMade = new Set(steps.flatMap(({ applied }) => applied.objects.made));
   for (const { file, applied } of steps) {
+    const others = findOthers(applied.objects.made, allMade, objects);
+    if (others.length > 0) throw faults.rollbackTakesOther(file.name, others);
     const losses = await findLosses(reader, applied.objects.made, objects);
     if (losses.length > 0) throw faults.rollbackLosesData(file.name, losses);
   }
@@ -176,7 +180,7 @@ async function revertLast(
   files: readonly MigrationFile[],
   { file }: RollbackStep,
 ): Promise<void> {
-  const step = requireLast(files, await readLedger(writer), file.name);
+  const step = requireLast(files, await readBooks(writer, files), file.name);
   await revertMigration({ engine: database.engine, writer }, step).catch((error: unknown) => {
     throw inMigration(database, faults.rollbackFailed, file.name, error);
   });

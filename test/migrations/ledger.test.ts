@@ -2,11 +2,12 @@ import test, { type ExecutionContext } from 'ava';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../lib/config/settings';
+import { withTransaction } from '../../lib/engines/database';
 import type { Dialect } from '../../lib/engines/engine';
 import { EXIT_OF, ToolkitError, type Code } from '../../lib/errors';
 import { enrol, requirePermit } from '../../lib/migrations/enrol';
 import { loadMigration, readMigrations } from '../../lib/migrations/files';
-import { readLedger, type Applied } from '../../lib/migrations/ledger';
+import { readLedger, recordHistory, recordInLedger, type Applied } from '../../lib/migrations/ledger';
 import { planLatest, planRollback } from '../../lib/migrations/plan';
 import { firstRefusal, migrationStatus, previewLatest } from '../../lib/migrations/preview';
 import { migrateLatest, rollback } from '../../lib/migrations/run';
@@ -25,7 +26,7 @@ const THREE = '20260101000300_three';
 function ledger(batches: readonly number[] = [1, 1, 1]): Applied[] {
   return readMigrations(folderOf('base')).map(({ name, checksum }, place) => ({
     name, checksum, batch: batches[place], appliedAt: new Date(0), appliedBy: 'suite', durationMs: 1, toolVersion: '0',
-    objects: { made: [], found: [] },
+    objects: { made: [], found: [] }, isDamaged: false,
   }));
 }
 
@@ -191,6 +192,95 @@ for (const lane of lanes()) {
   });
 }
 
+/** What a hand put on a table that a migration made, how it is taken off again, and how it is named. */
+const BY_HAND: Record<Dialect, readonly (readonly [change: string, undo: string, object: string])[]> = {
+  postgres: [
+    ['CREATE POLICY p ON canvas."One" USING (true)', 'DROP POLICY p ON canvas."One"', 'policy One.p'],
+    ['CREATE RULE r AS ON DELETE TO canvas."One" DO INSTEAD NOTHING', 'DROP RULE r ON canvas."One"', 'rule One.r'],
+    ['CREATE STATISTICS canvas.s ON ("Id" + 1) FROM canvas."One"', 'DROP STATISTICS canvas.s', 'statistics One.s'],
+    ['GRANT SELECT ON canvas."One" TO PUBLIC', 'REVOKE SELECT ON canvas."One" FROM PUBLIC', 'grant One.SELECT to PUBLIC'],
+    ['GRANT UPDATE ("Id") ON canvas."One" TO PUBLIC', 'REVOKE UPDATE ("Id") ON canvas."One" FROM PUBLIC', 'grant One.UPDATE (Id) to PUBLIC'],
+    [`COMMENT ON COLUMN canvas."One"."Id" IS 'by hand'`, 'COMMENT ON COLUMN canvas."One"."Id" IS NULL', 'comment One.Id'],
+    ['ALTER TABLE canvas."One" ENABLE ROW LEVEL SECURITY', 'ALTER TABLE canvas."One" DISABLE ROW LEVEL SECURITY', 'security One.row level security'],
+    ['CREATE INDEX by_hand ON canvas."One" ("Id")', 'DROP INDEX canvas.by_hand', 'index One.by_hand'],
+  ],
+  mssql: [
+    [
+      `EXEC sp_addextendedproperty N'Words', N'by hand', N'SCHEMA', N'canvas', N'TABLE', N'One'`,
+      `EXEC sp_dropextendedproperty N'Words', N'SCHEMA', N'canvas', N'TABLE', N'One'`,
+      'property One.Words',
+    ],
+  ],
+};
+
+for (const lane of lanes()) {
+  test.serial(`${lane.name}: a rollback refuses before it begins where something by hand would go with a table`, async (t) => {
+    await open(await lane.empty(t), async (database) => {
+      await enrol(database, database.canvas.admission.identity.database, 'suite');
+      const permit = await requirePermit(database);
+      const folder = folderOf('base');
+      await migrateLatest(database, permit, { actor: 'suite', folder });
+      const access = { database, permit } as Access;
+      for (const [change, undo, object] of BY_HAND[lane.dialect]) {
+        await execute(access, change);
+        const reverted: string[] = [];
+        const back = rollback(database, permit, { to: '0', folder, onReverted: (name) => reverted.push(name) });
+        const error = await t.throwsAsync(back, { instanceOf: ToolkitError }, change);
+        t.is(error.code, 'CONFLICT', change);
+        t.true(error.why.endsWith(`not made by it: ${object}.`), error.why);
+        t.deepEqual(reverted, [], 'two newer ones are left too');
+        await execute(access, undo);
+      }
+      if (lane.dialect === 'postgres') {
+        // What came with a table by rights that were set before was made with it.
+        await rollback(database, permit, { to: '0', folder });
+        await execute(access, 'ALTER DEFAULT PRIVILEGES IN SCHEMA canvas GRANT SELECT ON TABLES TO PUBLIC');
+        await migrateLatest(database, permit, { actor: 'suite', folder });
+        t.true((await readLedger(database.canvas))[0]?.objects.made.includes('grant One.SELECT to PUBLIC'));
+      }
+      t.deepEqual(await rollback(database, permit, { to: '0', folder }), [THREE, TWO, ONE]);
+    });
+  });
+}
+
+/** What stands in the Objects cell after a hand was there; the migration made one table. */
+const GARBLED = ['', 'made', 'null', '[]', '{}', '{"made":[]}', '{"made":{},"found":[]}', '{"made":["canvas"],"found":[]}', '{"made":[],"found":[]}'];
+
+for (const lane of lanes()) {
+  test.serial(`${lane.name}: a ledger whose row does not say what was made is damaged, and nothing is taken back by it`, async (t) => {
+    const base = 'import * as one from "./20260101000100_one"; export const up = one.up; export const down = async () => undefined;';
+    const shape = `export const shape = { One: { columns: { Id: { type: 'integer', nullable: false } } } };`;
+    const folder = rewritten(t, (text) => text);
+    for (const file of readdirSync(folder)) if (!file.includes('_one')) rmSync(join(folder, file));
+    writeFileSync(join(folder, '20260101000100_one.ts'), `${readFileSync(join(folder, '20260101000100_one.ts'), 'utf8')}${shape}`);
+    writeFileSync(join(folder, '20260101000200_two.ts'), base);
+    await open(await lane.empty(t), async (database) => {
+      await enrol(database, database.canvas.admission.identity.database, 'suite');
+      const permit = await requirePermit(database);
+      await migrateLatest(database, permit, { actor: 'suite', folder });
+      const cell = (text: string) =>
+        execute({ database, permit } as Access, `UPDATE canvas."MigrationLedger" SET "Objects" = '${text}' WHERE "Name" = '${ONE}'`);
+      const [whole] = await readLedger(database.canvas);
+      for (const text of GARBLED) {
+        await cell(text);
+        const status = await migrationStatus(database, folder);
+        t.deepEqual(status.problems, [{ kind: 'damaged', name: ONE }], text);
+        const told = firstRefusal(database, status);
+        t.is(told?.code, 'MIGRATION_EDITED', text);
+        for (const to of ['0', TWO, undefined]) {
+          const error = await t.throwsAsync(rollback(database, permit, { to, folder }), { instanceOf: ToolkitError }, `${text} ${to}`);
+          t.is(error.code, 'MIGRATION_EDITED', text);
+          t.regex(error.message, /The ledger's row of the migration 20260101000100_one was changed by hand/);
+        }
+        t.is((await readLedger(database.canvas)).length, 2, text);
+      }
+      await cell(JSON.stringify(whole?.objects));
+      t.deepEqual((await migrationStatus(database, folder)).problems, [], 'the second one has no shape, and made nothing');
+      t.deepEqual(await rollback(database, permit, { to: '0', folder }), [TWO, ONE]);
+    });
+  });
+}
+
 const sending = (up: string, down = 'SELECT 1') =>
   `export const up = async (knex) => { await knex.raw(${JSON.stringify(up)}); };
    export const down = async (knex) => { await knex.raw(${JSON.stringify(down)}); };`;
@@ -236,6 +326,19 @@ for (const lane of lanes()) {
         }
       }
       t.deepEqual(await readLedger(canvas), [], `${target.name}: nothing was applied`);
+
+      // As an earlier version let it be applied.
+      const folder = withFile(t, BROKEN_FILE, sending('SELECT 1', 'ROLLBACK'));
+      const { checksum = '' } = readMigrations(folder).at(-1) ?? {};
+      await migrateLatest(database, permit, { actor: 'suite', folder: folderOf('base') });
+      await withTransaction(database, permit, undefined, async (writer) => {
+        const record = { appliedAt: writer.now, durationMs: 0, appliedBy: 'suite', toolVersion: '0', objects: { made: [], found: [] } };
+        await recordInLedger(writer, { name: BROKEN_FILE.slice(0, -3), checksum, ...record });
+        await recordHistory(writer, BROKEN_FILE.slice(0, -3), 1);
+      });
+      const back = await t.throwsAsync(rollback(database, permit, { to: '0', folder }), { instanceOf: ToolkitError });
+      t.is(back.code, 'CONFIG');
+      t.is((await readLedger(canvas)).length, 4, 'nothing was taken back');
     });
   });
 }

@@ -193,6 +193,17 @@ INSERT INTO #canvas_before (object)
     UNION ALL
     SELECT CONCAT('trigger ', t.name, '.', g.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
       JOIN sys.triggers g ON g.parent_id = t.object_id
+    UNION ALL
+    SELECT CONCAT('statistics ', t.name, '.', s.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+      JOIN sys.stats s ON s.object_id = t.object_id AND s.user_created = 1
+    UNION ALL
+    SELECT CONCAT('property ', t.name, '.', p.name, CASE WHEN p.minor_id = 0 THEN '' ELSE CONCAT(' of ', COL_NAME(t.object_id, p.minor_id)) END)
+      FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t JOIN sys.extended_properties p ON p.class = 1 AND p.major_id = t.object_id
+    UNION ALL
+    SELECT CONCAT('grant ', t.name, '.', CASE WHEN p.state = 'D' THEN 'DENY ' ELSE '' END, CASE p.permission_name WHEN 'SELECT' THEN 'SELECT' WHEN 'INSERT' THEN 'INSERT' WHEN 'UPDATE' THEN 'UPDATE' WHEN 'DELETE' THEN 'DELETE' WHEN 'REFERENCES' THEN 'REFERENCES' WHEN 'ALTER' THEN 'ALTER' WHEN 'CONTROL' THEN 'CONTROL' WHEN 'TAKE OWNERSHIP' THEN 'TAKE OWNERSHIP' WHEN 'VIEW DEFINITION' THEN 'VIEW DEFINITION' ELSE 'another right' END,
+        CASE WHEN p.minor_id = 0 THEN '' ELSE CONCAT(' (', COL_NAME(t.object_id, p.minor_id), ')') END,
+        ' to ', USER_NAME(p.grantee_principal_id))
+      FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t JOIN sys.database_permissions p ON p.class = 1 AND p.major_id = t.object_id
     ORDER BY 1;
 GO
 
@@ -306,6 +317,17 @@ BEGIN
       UNION ALL
       SELECT CONCAT('trigger ', t.name, '.', g.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
         JOIN sys.triggers g ON g.parent_id = t.object_id
+      UNION ALL
+      SELECT CONCAT('statistics ', t.name, '.', s.name) FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t
+        JOIN sys.stats s ON s.object_id = t.object_id AND s.user_created = 1
+      UNION ALL
+      SELECT CONCAT('property ', t.name, '.', p.name, CASE WHEN p.minor_id = 0 THEN '' ELSE CONCAT(' of ', COL_NAME(t.object_id, p.minor_id)) END)
+        FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t JOIN sys.extended_properties p ON p.class = 1 AND p.major_id = t.object_id
+      UNION ALL
+      SELECT CONCAT('grant ', t.name, '.', CASE WHEN p.state = 'D' THEN 'DENY ' ELSE '' END, CASE p.permission_name WHEN 'SELECT' THEN 'SELECT' WHEN 'INSERT' THEN 'INSERT' WHEN 'UPDATE' THEN 'UPDATE' WHEN 'DELETE' THEN 'DELETE' WHEN 'REFERENCES' THEN 'REFERENCES' WHEN 'ALTER' THEN 'ALTER' WHEN 'CONTROL' THEN 'CONTROL' WHEN 'TAKE OWNERSHIP' THEN 'TAKE OWNERSHIP' WHEN 'VIEW DEFINITION' THEN 'VIEW DEFINITION' ELSE 'another right' END,
+          CASE WHEN p.minor_id = 0 THEN '' ELSE CONCAT(' (', COL_NAME(t.object_id, p.minor_id), ')') END,
+          ' to ', USER_NAME(p.grantee_principal_id))
+        FROM (SELECT s.object_id, s.name, s.schema_id FROM sys.tables s WHERE s.schema_id = SCHEMA_ID(N'canvas')) t JOIN sys.database_permissions p ON p.class = 1 AND p.major_id = t.object_id
       ORDER BY 1;
   DECLARE @made nvarchar(max) = ISNULL((SELECT STRING_AGG(CAST(CONCAT(N'"', STRING_ESCAPE(o.object, 'json'), N'"') AS nvarchar(max)), N',')
       WITHIN GROUP (ORDER BY o.object) FROM @after o
