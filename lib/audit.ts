@@ -207,7 +207,8 @@ export async function findEvent(reader: Reader, operationId: string): Promise<Ho
   return rows[0] === undefined ? undefined : toEvent(rows[0]);
 }
 
-function toEvent(row: Row): HostSessionEvent {
+/** A row of canvas.HostSessionEvents. */
+export function toEvent(row: Row): HostSessionEvent {
   return {
     operationId: uuidOf(row, 'OperationId'),
     hostSessionId: idOf(row, 'HostSessionId'),
@@ -232,25 +233,44 @@ export type ChainState =
   | { readonly holds: true; readonly events: number }
   | { readonly holds: false; readonly sequence: number; readonly why: string };
 
-/**
- * Checks a whole chain: no gap, every predecessor, every seal, and the head.
- * @param head what the host session's row says is the newest event; undefined when that row is gone
- */
-export function checkChain(
-  events: readonly HostSessionEvent[],
-  head: ChainHead | undefined,
-  keys: KeyRing,
-): ChainState {
-  let previous: string | null = null;
-  for (const [index, event] of events.entries()) {
-    const fault = faultOf(event, index + 1, previous, keys);
-    if (fault !== undefined) return { holds: false, sequence: event.sequence, why: fault };
-    previous = event.eventHash;
+/** Checks a chain event by event, oldest first: what was checked need not be kept. */
+export class ChainCheck {
+  readonly #keys: KeyRing;
+  #events = 0;
+  #newest: HostSessionEvent | undefined;
+  #fault: { readonly holds: false; readonly sequence: number; readonly why: string } | undefined;
+
+  constructor(keys: KeyRing) {
+    this.#keys = keys;
   }
-  if (head !== undefined && (head.sequence !== events.length || head.hash !== previous)) {
+
+  /** The next event: no gap, its predecessor, its seal. */
+  add(event: HostSessionEvent): void {
+    this.#events += 1;
+    const why = this.#fault === undefined ? faultOf(event, this.#events, this.#newest?.eventHash ?? null, this.#keys) : undefined;
+    if (why !== undefined) this.#fault = { holds: false, sequence: event.sequence, why };
+    this.#newest = event;
+  }
+
+  /** Whether one of the events themselves is not as it should be. */
+  get isBroken(): boolean {
+    return this.#fault !== undefined;
+  }
+
+  /** @param head what the host session's row says is the newest event; undefined when that row is gone */
+  end(head: ChainHead | undefined): ChainState {
+    if (this.#fault !== undefined) return this.#fault;
+    const isNewest = head === undefined || (head.sequence === this.#events && head.hash === (this.#newest?.eventHash ?? null));
+    if (isNewest) return { holds: true, events: this.#events };
     return { holds: false, sequence: head.sequence, why: 'the host session points to another newest event' };
   }
-  return { holds: true, events: events.length };
+}
+
+/** Checks a whole chain. @param head as `ChainCheck.end` */
+export function checkChain(events: readonly HostSessionEvent[], head: ChainHead | undefined, keys: KeyRing): ChainState {
+  const check = new ChainCheck(keys);
+  for (const event of events) check.add(event);
+  return check.end(head);
 }
 
 function faultOf(

@@ -90,6 +90,13 @@ interface Place {
   readonly stage: string;
 }
 
+/** A trail of which some chains do not hold. */
+interface BrokenTrail {
+  readonly broken: number;
+  readonly chains: number;
+  readonly firstBroken: { readonly hostSessionId: number; readonly sequence: number; readonly why: string } | undefined;
+}
+
 interface DatabaseIds {
   readonly server: string;
   readonly database: string;
@@ -780,6 +787,25 @@ export const faults = {
       `The database would give a new row of canvas.${table} the id ${id}.`,
       'Somebody moved its identity below 1, and such an id can be typed nowhere. Nothing was written.',
       `Mend the identity: npx zx scripts/consolidate.mjs --target ${target} --apply`,
+    ),
+
+  // --- the trail -----------------------------------------------------------------------------------------------
+  noTrail: (ksessionsId: number, target: string) =>
+    make(
+      'HOST_SESSION_NOT_FOUND',
+      `KSESSIONS session ${ksessionsId} has no trail.`,
+      'No event names it: no host GUID was ever made for it here, or the old tool made it.',
+      `See what there is: npx zx scripts/list.mjs ${ksessionsId} --target ${target}. The trail of a live one that the old tool ` +
+        'made begins with consolidate.mjs --apply.',
+      { ksessionsId },
+    ),
+  trailBroken: ({ broken, chains, firstBroken }: BrokenTrail) =>
+    make(
+      'CHECKS_FAILED',
+      `${broken} of ${chains} chains of the trail do not hold.`,
+      `The first: host session ${firstBroken?.hostSessionId}, event ${firstBroken?.sequence}: ${firstBroken?.why}.`,
+      'Where a key is not configured, bring it back as a further line of CANVAS_HMAC_KEY_FILE. Else somebody who may write to ' +
+        'the database changed the trail: compare it with a backup, and look who has that right (docs/guard.md).',
     ),
 
   // --- repair --------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ export {
   type AccessRequest,
   type ReadAccess,
 } from './access';
-export { appendEvent, checkChain, readEvents } from './audit';
+export { appendEvent, ChainCheck, checkChain, readEvents } from './audit';
 export { agreeToReplace, agreeToSet, assertChange, CHANGE_OPTIONS, changeSessions, GUID_OPTIONS, readTerms } from './cli/changes';
 export { CHOICE_OPTIONS, FILTER_OPTIONS, readChoice } from './cli/choice';
 export { completionScript, SHELLS } from './cli/completion';
@@ -30,6 +30,7 @@ export * as render from './cli/render';
 export * as renderListing from './cli/render-listing';
 export * as renderMigrations from './cli/render-migrations';
 export * as renderRepair from './cli/render-repair';
+export * as renderTrail from './cli/render-trail';
 export { actorOf, parseExpiry, parseIds, parseLink, parseSeconds, parseText } from './cli/words';
 export { readHandoffKey } from './config/keys';
 export { readSettings, type Settings } from './config/settings';
@@ -55,6 +56,7 @@ export {
   pagesOfUnlinked,
 } from './hosts/selection';
 export { CREDENTIAL_STATES, stateOf, type CredentialState } from './hosts/state';
+export { countWithoutTrail, readTrail, type Chain, type TrailStep } from './hosts/trail';
 export { enrol, readMarker, requirePermit } from './migrations/enrol';
 export { composeHandoff, writeHandoff } from './migrations/handoff';
 export { firstRefusal, migrationStatus, previewLatest } from './migrations/preview';

@@ -32,7 +32,8 @@ await toolkit.runCommand({
       states: words.texts('state'),
       keys: words.texts('key'),
     };
-    await toolkit.withReading(toolkit.readingRequest(run), async ({ database, keys }) => {
+    const reading = { ...toolkit.readingRequest(run), needs: toolkit.CONSOLIDATE_NEEDS };
+    await toolkit.withReading(reading, async ({ database, keys }) => {
       const { head, row } = await formOf(words, database);
       const tally = new show.ListingTally();
       for await (const page of toolkit.listSessions(database, keys, request)) {

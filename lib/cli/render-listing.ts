@@ -3,7 +3,7 @@ import type { Database } from '../engines/database';
 import { CREDENTIAL_STATES } from '../hosts/state';
 import { KEY_STANDINGS, type KeyUse } from '../hosts/key-use';
 import type { ListedSession } from '../hosts/listing';
-import { plain, rows, SCHEMA, targetJson } from './render';
+import { many, plain, rows, SCHEMA, targetJson } from './render';
 
 /** Terminals that people paste from are this wide. */
 const COLUMNS = 100;
@@ -162,8 +162,8 @@ export function keyUseText(uses: readonly KeyUse[], target: string): string {
     .filter(({ standing }) => standing === 'missing')
     .map(
       ({ events, keyId, live }) =>
-        `Warning: key ${keyId} is not configured, and ${live} live credentials and ${events} events of the trail were made ` +
-        'with it: they cannot be verified.\n' +
+        `Warning: key ${keyId} is not configured. ${many(live, 'live credential')} and ${many(events, 'event')} of the trail ` +
+        'were made with it and cannot be verified.\n' +
         '  Bring it back as a further line of CANVAS_HMAC_KEY_FILE. To see whose those credentials are, and to replace them:\n' +
         `  npx zx scripts/list.mjs --key missing --state live --target ${target}\n` +
         `  npx zx scripts/rotate.mjs --key-older --out FILE --target ${target}\n`,

@@ -19,6 +19,9 @@ export const plain = (text: string) => text.replace(/[\p{Cc}\u2028\u2029\u202A-\
 export const rows = (pairs: readonly (readonly [string, string | number | null])[]) =>
   pairs.map(([label, value]) => `${label.padEnd(20)}${plain(String(value ?? '-'))}\n`).join('');
 
+/** A number and what it counts. */
+export const many = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 /** One JSON object, one line. */
 export const jsonLine = (value: object) => `${JSON.stringify(value)}\n`;
 

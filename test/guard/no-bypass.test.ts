@@ -78,6 +78,7 @@ for (const engine of ['postgres', 'mssql']) {
 
 /** What each script is run with; a new script without an entry fails the test below. */
 const VERBS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  audit: [[]],
   consolidate: [[]],
   enrol: [['--target', 'scratch']],
   list: [[]],

@@ -25,6 +25,7 @@ const WORDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   revoke: [['15'], ['15', '99999']],
   enrol: [['--target', 'scratch', '--confirm', 'x']],
   migrate: [['status']],
+  audit: [[], ['15'], ['99999']],
   list: [['15'], ['99999'], ['--state', 'live']],
   consolidate: [['--apply']],
   handoff: [['--database', 'KSESSIONS', '--out', 'handoff']],
