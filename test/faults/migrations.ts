@@ -15,9 +15,10 @@ import { MIGRATION_LOCK, migrateLatest, rollback } from '../../lib/migrations/ru
 import { readSchema } from '../../lib/migrations/live-schema';
 import { fingerprint } from '../../lib/migrations/schema';
 import { open, type Lane, type Scratch } from '../helpers/lanes';
-import { runAndKill, waitForDeadClients, type Boundary } from '../helpers/gallows';
+import { isBegin, isCommit, runAndKill, runThroughProxy, waitForDeadClients, type Boundary, type Ran } from '../helpers/gallows';
 import { contents, legacyTarget } from '../helpers/legacy';
-import { start } from '../helpers/script';
+import { jsonLines, start, type Finished } from '../helpers/script';
+import type { Hook } from '../helpers/server-proxy';
 
 /** Who takes away what an experiment made: an AVA test, or a list. */
 type Owner = Parameters<typeof legacyTarget>[0];
@@ -51,6 +52,8 @@ export class Gallows {
   #truth: Truth | undefined;
   /** The statements of an undisturbed run. */
   statements: readonly string[] = [];
+  /** How many runs did without their statement, and were killed at the end of its transaction. */
+  unneeded = 0;
 
   constructor(
     readonly owner: Owner,
@@ -90,7 +93,7 @@ export class Gallows {
   kill(at: Boundary): Promise<string[]> {
     return owning(async (owner) => {
       const scratch = await this.#start(owner);
-      const { finished } = await runAndKill(this.lane, scratch, 'migrate', WORDS[this.verb], at);
+      const { finished } = await this.#runAndKill(scratch, at);
       const place = `killed ${at.moment} ${this.statements[at.index]?.slice(0, 80)}: `;
       if (finished.signal !== 'SIGKILL') return [`${place}was not killed (${finished.code}) ${finished.stderr}`];
       const request = { settings: scratch.settings, waitMs: 1000, onOpen: () => undefined, onNotice: () => undefined };
@@ -104,6 +107,25 @@ export class Gallows {
     });
   }
 
+  /**
+   * On a server others write too, and where they do a run reads again what it knew: a statement is found by its
+   * transaction and its text, not by its place among all of them.
+   */
+  #runAndKill(scratch: Scratch, { moment, index }: Boundary): Promise<Ran> {
+    if (this.lane.name === 'pglite') return runAndKill(this.lane, scratch, 'migrate', WORDS[this.verb], { moment, index });
+    const wanted = this.statements.slice(0, index + 1);
+    return runThroughProxy(this.lane, scratch, ['migrate', ...WORDS[this.verb]], (proxy) => {
+      const kill = (now: Boundary['moment']): Hook => (place) => {
+        const sent = proxy().statements.slice(0, place + 1);
+        if (isSamePlace(sent, wanted)) return now === moment ? 'kill' : 'pass';
+        if (now !== 'before' || !isPast(sent, wanted)) return 'pass';
+        this.unneeded += 1;
+        return 'kill';
+      };
+      return { onStatement: kill('before'), afterAnswer: kill('after') };
+    });
+  }
+
   async #violations(database: Database, permit: Permit): Promise<string[]> {
     const wrong = await booksOf(database, this.verb === 'latest' ? NAMES : []);
     const truth = await truthOf(database);
@@ -114,6 +136,25 @@ export class Gallows {
     await withTransaction(database, permit, MIGRATION_LOCK, () => Promise.resolve());
     return wrong;
   }
+}
+
+/** The statements of the transaction that the last one belongs to, or of the time between two. */
+const ownOf = (sent: readonly string[]) =>
+  sent.slice(Math.max(0, sent.findLastIndex((sql, place) => isBegin(sql) || (place > 0 && isCommit(sent[place - 1] ?? '')))));
+
+/** How many transactions began and ended before the last statement. */
+const stageOf = (sent: readonly string[]) => sent.filter(isBegin).length + sent.slice(0, -1).filter(isCommit).length;
+
+function isSamePlace(sent: readonly string[], wanted: readonly string[]): boolean {
+  const last = wanted.at(-1);
+  const times = (all: readonly string[]) => ownOf(all).filter((sql) => sql === last).length;
+  return sent.at(-1) === last && stageOf(sent) === stageOf(wanted) && times(sent) === times(wanted);
+}
+
+/** Did a transaction come to its end without the statement that was wanted in it? */
+function isPast(sent: readonly string[], wanted: readonly string[]): boolean {
+  const stages = stageOf(sent) - stageOf(wanted);
+  return stages > 0 || (stages === 0 && isCommit(sent.at(-1) ?? ''));
 }
 
 async function finish(database: Database, verb: Verb, permit: Permit): Promise<void> {
@@ -139,8 +180,20 @@ async function truthOf({ canvas }: Database): Promise<Truth> {
 /** Where a race begins. */
 export type Beginning = 'empty' | 'half';
 
-/** Many runners at once. @returns what went wrong */
-export function race(lane: Lane, runners: number, beginning: Beginning): Promise<string[]> {
+/** How a race ended. */
+export interface RaceEnd {
+  /** How each runner ended: its exit code, and the code of its error. */
+  readonly ends: readonly string[];
+  readonly wrong: readonly string[];
+}
+
+function endOf(finished: Finished): string {
+  const codes = jsonLines(finished).flatMap(({ code }) => (typeof code === 'string' ? [code] : []));
+  return [String(finished.code), ...codes].join(' ');
+}
+
+/** Many runners at once. */
+export function race(lane: Lane, runners: number, beginning: Beginning): Promise<RaceEnd> {
   return owning(async (owner) => {
     const scratch = await legacyTarget(owner, lane, 'a');
     if (beginning === 'half') {
@@ -150,9 +203,11 @@ export function race(lane: Lane, runners: number, beginning: Beginning): Promise
         await rollback(database, permit, { to: NAMES[1] });
       });
     }
-    const runs = Array.from({ length: runners }, () => start(scratch, 'migrate', ['latest']).finished);
+    const runs = Array.from({ length: runners }, () => start(scratch, 'migrate', ['latest', '--json']).finished);
     const ends = await Promise.all(runs);
-    const wrong = ends.filter(({ code }) => code !== 0 && code !== 4).map(({ code, stderr }) => `exit ${code}: ${stderr}`);
-    return [...wrong, ...(await open(scratch, (database) => booksOf(database, NAMES)))];
+    // Exit 4 with another code would be a refusal of what was never wrong.
+    const wrong = ends.filter((one) => !['0', '4 LOCKED'].includes(endOf(one))).map((one) => `exit ${endOf(one)}: ${one.stderr}`);
+    const books = await open(scratch, (database) => booksOf(database, NAMES));
+    return { ends: ends.map(endOf), wrong: [...wrong, ...books] };
   });
 }
