@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import type { Reader, Writer } from '../engines/database';
 import { dateOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
 import { hasShape, type MigrationFile } from './files';
-import { createSchema, createTable, insertFirstRow, SCHEMA, typesFor } from './sql';
+import { createSchema, createTable, insertFirstRow, namesFor, SCHEMA, typesFor } from './sql';
 
 export const HISTORY_TABLE = 'knex_migrations';
 export const LOCK_TABLE = 'knex_migrations_lock';
@@ -124,15 +124,23 @@ export function readEntries(reader: Reader): Promise<Entry[]> {
 const ENTRY_COLUMNS = ['Name', 'Checksum'];
 const LEDGER_COLUMNS = [...ENTRY_COLUMNS, 'AppliedAt', 'DurationMs', 'AppliedBy', 'ToolVersion', 'Objects'];
 
+/** Both in one statement: between two, a run that commits would make them disagree. */
 async function join<T>(
   reader: Reader,
   columns: readonly string[],
   to: (name: string, row: Row | undefined, batch: number | undefined) => T,
 ): Promise<T[]> {
-  const ledger = await reader.from(SCHEMA, LEDGER_TABLE).select(...columns);
-  const history = await reader.from(SCHEMA, HISTORY_TABLE).select('name', 'batch').orderBy('id');
+  const { name: quoted, table } = namesFor(reader.dialect);
+  const rows = await reader.ask<Row>(
+    `SELECT ${columns.map(quoted).join(', ')}, NULL AS "historyName", NULL AS "batch", NULL AS "id" FROM ${table(LEDGER_TABLE)}
+     UNION ALL
+     SELECT ${columns.map(() => 'NULL').join(', ')}, ${['name', 'batch', 'id'].map(quoted).join(', ')} FROM ${table(HISTORY_TABLE)}
+     ORDER BY "id"`,
+  );
+  const ledger = rows.filter((row) => row['historyName'] === null);
+  const history = rows.filter((row) => row['historyName'] !== null);
   const records = new Map(ledger.map((row) => [textOf(row, 'Name'), row]));
-  const batches = new Map(history.map((row) => [textOf(row, 'name'), numberOf(row, 'batch', 0)]));
+  const batches = new Map(history.map((row) => [textOf(row, 'historyName'), numberOf(row, 'batch', 0)]));
   const unrecorded = [...records.keys()].filter((name) => !batches.has(name)).sort();
   return [...batches.keys(), ...unrecorded].map((name) => to(name, records.get(name), batches.get(name)));
 }

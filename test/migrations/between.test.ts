@@ -8,7 +8,7 @@ import { withTransaction, type Database } from '../../lib/engines/database';
 import type { Permit } from '../../lib/guard/guard';
 import { enrol, requirePermit } from '../../lib/migrations/enrol';
 import type { Migration } from '../../lib/migrations/files';
-import { readLedger } from '../../lib/migrations/ledger';
+import { readEntries, readLedger } from '../../lib/migrations/ledger';
 import { MIGRATION_LOCK, migrateLatest } from '../../lib/migrations/run';
 import { databaseOf, lanes, open, pgliteLane, postgresUrl, type Lane, type Owner } from '../helpers/lanes';
 
@@ -89,6 +89,27 @@ onPostgres('postgres: an object that somebody makes between two migrations was f
       t.deepEqual(second?.objects, { made: [], found: ['column ByHand.Id', 'table ByHand'] }, begin);
     });
   }
+});
+
+onPostgres('postgres: whoever reads the books while a run commits finds that they agree', async (t) => {
+  if (postgres === undefined) return;
+  await withPermit(postgres, t, async ({ canvas }, _permit, name) => {
+    const client = await other(t, name);
+    let applied = 0;
+    const applyOne = () =>
+      client.query(`BEGIN; INSERT INTO canvas."MigrationLedger" VALUES ('${(applied += 1)}', '', now(), 0, '', '', '{}');
+        INSERT INTO canvas."knex_migrations" ("name", "batch") VALUES ('${applied}', 1); COMMIT`);
+    const ask = canvas.ask.bind(canvas);
+    const amidCommits = async (sql: string) => {
+      await applyOne();
+      const rows = await ask(sql);
+      await applyOne();
+      return rows;
+    };
+    Object.defineProperty(canvas, 'ask', { value: amidCommits });
+    const entries = await readEntries(canvas);
+    t.deepEqual(entries, [{ name: '1', checksum: '', batch: 1 }]);
+  });
 });
 
 /** The first does what it is told when it is run, not when it is written down; the second makes a table, where it is not there. */
