@@ -72,7 +72,7 @@ async function applyBatch(
   try {
     return await applyChanges(database, permit, keys, await request.verbFor(batch), delivery);
   } catch (error) {
-    const known = explain(database, error);
+    const known = aboutOne(explain(database, error), batch);
     if (!(known instanceof ToolkitError) || !OF_ONE_SESSION.includes(known.code)) throw known;
     if (batch.ids.length === 1) return [known];
     const results: Result[] = [];
@@ -81,6 +81,13 @@ async function applyBatch(
     }
     return results;
   }
+}
+
+/** Of a batch of one, an error says which session it is about. */
+function aboutOne(error: unknown, { by, ids }: Page): unknown {
+  const [id] = ids;
+  const isAboutOne = error instanceof ToolkitError && by === 'KSessionsId' && ids.length === 1 && id !== undefined;
+  return isAboutOne ? error.about(id) : error;
 }
 
 /** What a run would do, batch by batch; reads only. */
