@@ -64,7 +64,7 @@ function headed(file: SecretFile, head: string): Pick<SecretFile, 'write' | 'wit
 export function openOutput(request: OutputRequest): Output {
   const { file, makesGuids } = request;
   if (makesGuids && file === undefined && isOutputLost()) throw faults.outputLost();
-  return { delivery: file === undefined ? toStdout(request) : toFile(file), conclude: (result) => conclude(request, result) };
+  return { delivery: file === undefined ? toStdout(request) : toFile(request, file), conclude: (result) => conclude(request, result) };
 }
 
 function show({ database, file, format }: OutputRequest, receipt: Receipt, hostGuid: string | null): string {
@@ -84,12 +84,13 @@ function toStdout(request: OutputRequest): Delivery {
   };
 }
 
-function toFile({ file, format }: OutFile): Delivery {
+/** One alone is told before the commit, as on stdout; of many, a slow reader must not hold the transaction. */
+function toFile(request: OutputRequest, { file, format }: OutFile): Delivery {
   return {
-    handOver: (issued) => {
+    async handOver(issued) {
       begin(issued.map(({ receipt }) => receipt));
       file.write(issued.map(({ guid, receipt }) => recordOf(format, receipt, guid)).join(''));
-      return Promise.resolve();
+      if (request.isOne) for (const { receipt } of issued) await request.print(show(request, receipt, null));
     },
     withdraw: () => file.withdraw(),
   };
@@ -127,10 +128,10 @@ function record({ file, notice }: OutputRequest, make: (format: FileFormat) => s
 }
 
 async function concludeOutcome(request: OutputRequest, outcome: Outcome): Promise<void> {
-  const { database, file, format, notice, print, tellsEach } = request;
+  const { database, file, format, isOne, notice, print, tellsEach } = request;
   if (!tellsEach && format !== 'json') return;
   const isEnded = outcome.status === 'revoked' || (outcome.status === 'kept' && !request.makesGuids);
-  const isShown = file === undefined && ['provisioned', 'rotated'].includes(outcome.status);
+  const isShown = (file === undefined || isOne) && ['provisioned', 'rotated'].includes(outcome.status);
   const ended = format === 'text' && isEnded ? endedText(outcome) : undefined;
   const sample = database.target.engine === 'pglite' && request.makesGuids ? `${SAMPLE_DATA}\n` : '';
   const done = ended === undefined ? doneText(outcome) + sample : '';
