@@ -1,5 +1,5 @@
 // The direction of the house: no cycle, and nothing reaches back to a room that comes after its own.
-const ROOMS = ['errors', 'config', 'guard', 'engines', 'migrations|source|audit', 'hosts', 'access', 'cli|knex-command'];
+const ROOMS = ['errors', 'config', 'guard', 'engines', 'migrations|source|audit', 'hosts', 'access', 'checks', 'reports', 'cli|knex-command'];
 
 const backwards = ROOMS.slice(0, -1).map((room, place) => ({
   name: `${room} comes before what it reaches for`,

@@ -808,6 +808,17 @@ export const faults = {
         'the database changed the trail: compare it with a backup, and look who has that right (docs/guard.md).',
     ),
 
+  // --- gate ----------------------------------------------------------------------------------------------------
+  checksFailed: (verdict: string) =>
+    make('CHECKS_FAILED', 'The gate stays shut.', verdict, 'Mend what the report names, each with its own command, then verify again.'),
+  unknownCheck: (word: string, nearest: string | undefined) =>
+    make(
+      'USAGE',
+      `No check and no group is called ${JSON.stringify(word)}.`,
+      nearest === undefined ? 'A misspelt check would never be looked at.' : `Did you mean ${nearest}?`,
+      'npx zx scripts/verify.mjs --list names all of them. Nothing was done.',
+    ),
+
   // --- repair --------------------------------------------------------------------------------------------------
   toDecide: (repairs: number, findings: number) =>
     make(

@@ -24,6 +24,7 @@ export {
 } from './cli/command';
 export { askText, confirm, isTerminal } from './cli/confirm';
 export { deliverFirst } from './cli/handoff';
+export * as gate from './cli/gate';
 export { interact, isInteractive } from './cli/interactive';
 export { composeManual } from './cli/manual';
 export * as render from './cli/render';

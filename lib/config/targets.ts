@@ -101,7 +101,7 @@ export function targetNames({ targetsFile }: Settings): string[] {
 }
 
 /** The known name a slip of the fingers away, if there is one. */
-function nearest(name: string, known: readonly string[]): string | undefined {
+export function nearest(name: string, known: readonly string[]): string | undefined {
   const candidate = closest(name.toLowerCase(), known);
   return distance(name.toLowerCase(), candidate) <= 2 ? candidate : undefined;
 }

@@ -86,6 +86,7 @@ const VERBS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   provision: [['15'], ['--dry-run', '--if-exists', 'keep']],
   revoke: [['15'], ['--dry-run']],
   rotate: [['15'], ['--dry-run']],
+  verify: [[]],
 };
 
 const SCRIPTS = readdirSync(join(PACKAGE_ROOT, 'scripts'))
@@ -100,11 +101,11 @@ const WITH_DATABASE = SCRIPTS.filter((script) => !WITHOUT_DATABASE.includes(scri
 test('every script has words for this test, or opens nothing', (t) => {
   t.deepEqual(Object.keys(VERBS).sort(), WITH_DATABASE.sort());
   const opens = (script: string) =>
-    readSources(`scripts/${script}.mjs`).some(({ properties }) => [...properties].some((name) => /^with[A-Z]/.test(name)));
+    readSources(`scripts/${script}.mjs`).some(({ properties }) => [...properties].some((name) => /^with[A-Z]|^verify$/.test(name)));
   t.deepEqual(SCRIPTS.filter(opens).sort(), WITH_DATABASE.sort());
 });
 
-const ENDED_EARLIER = new Set(['help', 'version', 'target']);
+const ENDED_EARLIER = new Set(['help', 'version', 'target', 'list']);
 const INVENTED = ['--force', '--yes', '-y', '--production', '--skip-guard', '--no-guard', '--env=development'];
 
 /** Every option of a command with a value, as its own help names them. */
@@ -122,7 +123,7 @@ function withValue(name: string, takesOne: boolean, choice: string | undefined, 
   writeFileSync(ids, '15\n');
   const values: Record<string, string> = {
     wait: '1', expires: '1d', link: '1=15', out: join(folder, 'out.txt'), file: ids, 'max-failures': '1', 'older-than': '1d',
-    'expiring-within': '1d',
+    'expiring-within': '1d', only: 'guard', skip: 'schema',
   };
   return [`--${name}`, values[name] ?? choice ?? 'KSESSIONS_DEV is meant'];
 }

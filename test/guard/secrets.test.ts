@@ -27,6 +27,7 @@ const WORDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   migrate: [['status']],
   audit: [[], ['15'], ['99999']],
   list: [['15'], ['99999'], ['--state', 'live']],
+  verify: [[], ['--only', 'nothing'], ['--list']],
   consolidate: [['--apply']],
   handoff: [['--database', 'KSESSIONS', '--out', 'handoff']],
 };

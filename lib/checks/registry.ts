@@ -1,0 +1,18 @@
+/** Every check, in the order of a report. */
+import { groupOf, GROUPS, type Group } from './check';
+import type { Checks } from './gate';
+import { GUARD_CHECKS } from './guard';
+import { MIGRATION_CHECKS } from './migrations';
+import { SCHEMA_CHECKS } from './schema';
+
+export const CHECKS: Checks = {
+  beforehand: [],
+  there: [...GUARD_CHECKS, ...MIGRATION_CHECKS, ...SCHEMA_CHECKS],
+};
+
+/** Ids and groups: what `--only` and `--skip` take. */
+export function knownWords({ beforehand, there }: Checks): string[] {
+  const ids = [...beforehand, ...there].map(({ id }) => id);
+  const groups = new Set<Group>(ids.map(groupOf));
+  return [...Object.keys(GROUPS).filter((group) => groups.has(group as Group)), ...ids];
+}

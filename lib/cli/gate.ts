@@ -1,0 +1,136 @@
+/** The command of the release gate: which checks, the report in its format, and the exit code. */
+import { existsSync, writeFileSync } from 'node:fs';
+import type { Options } from 'yargs';
+import { requireTarget, withReading, type AccessRequest } from '../access';
+import { groupOf, GROUPS, SEVERITIES, type Check, type Severity } from '../checks/check';
+import { isMeant, runGate, type Selection } from '../checks/gate';
+import { CHECKS, knownWords } from '../checks/registry';
+import { chooseTarget, nearest, type Target } from '../config/targets';
+import type { Database } from '../engines/database';
+import { faults, ToolkitError } from '../errors';
+import { FORMATS, type Format } from '../reports/formats';
+import { toReport, verdictSentence, type Report } from '../reports/report';
+import { readingRequest, type Run, type Words } from './command';
+import { errorText, jsonLine } from './render';
+
+export const GATE_OPTIONS = {
+  list: { type: 'boolean', describe: 'Print the checks, and look at nothing' },
+  only: { type: 'string', describe: 'Look at this check or group alone; may be repeated' },
+  skip: { type: 'string', describe: 'Leave this check or group out; the report says so; may be repeated' },
+  'fail-on': { type: 'string', choices: SEVERITIES, default: 'major', describe: 'The least severity that stops a release' },
+  format: { type: 'string', choices: Object.keys(FORMATS), default: 'text', describe: 'Of the report; --json is --format json' },
+  out: { type: 'string', describe: 'Write the report to this new file; the verdict is told on stdout' },
+} as const satisfies Record<string, Options>;
+
+const SIGN_OF_LIFE_MS = 5_000;
+
+/** Looks, prints the report, and sets the exit code: 1 for what does not hold, that of the refusal where nothing could be opened. */
+export async function verify(run: Run): Promise<void> {
+  const { words } = run;
+  const selection = readSelection(words);
+  if (words.flag('list')) return run.print(listText(words, selection));
+  const out = words.text('out');
+  if (out !== undefined && existsSync(out)) throw faults.outExists(out);
+  const report = await lookAt(run, selection);
+  await deliver(run, report, out);
+  if (report.verdict === 'pass') return;
+  const { refusal } = report;
+  const fault = refusal === null ? faults.checksFailed(verdictSentence(report)) : new ToolkitError(refusal.code, refusal);
+  run.notice(errorText(fault));
+  process.exitCode = fault.exit;
+}
+
+async function lookAt(run: Run, selection: Selection): Promise<Report> {
+  const startedAt = new Date();
+  const start = performance.now();
+  let opened: Database | undefined;
+  const request = readingRequest(run);
+  const access: AccessRequest = {
+    ...request,
+    onOpen(database) {
+      opened = database;
+      request.onOpen(database);
+    },
+  };
+  await makeEmbedded(request);
+  const life = new SignOfLife(run);
+  const outcome = await runGate({
+    access,
+    checks: CHECKS,
+    selection,
+    onCheck: ({ id }, number, total) => life.at(`${id} (${number} of ${total})`),
+    onProgress: (_check, done, what) => life.done(`${done} ${what}`),
+  }).finally(() => life.end());
+  const durationMs = Math.round(performance.now() - start);
+  return toReport(outcome, { target: targetOf(run), database: opened, startedAt, durationMs });
+}
+
+/** On its first use the embedded target makes itself; later nothing here writes to it. */
+async function makeEmbedded(request: AccessRequest): Promise<void> {
+  const target = chooseTarget(request.settings);
+  if (target.engine === 'pglite' && !existsSync(target.folder)) await withReading(request, () => Promise.resolve());
+}
+
+/** The target as the list has it, whatever the guard says of it. */
+function targetOf({ settings }: Run): Target | undefined {
+  try {
+    return requireTarget(settings);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Says from time to time where a long run is: most checks are over before there is anything to say. */
+class SignOfLife {
+  readonly #timer: NodeJS.Timeout;
+  #check = '';
+  #done = '';
+
+  constructor({ notice, words }: Run) {
+    const tell = () => notice(`Still at ${this.#check}${this.#done}\n`);
+    this.#timer = setInterval(() => !words.flag('quiet') && tell(), SIGN_OF_LIFE_MS);
+  }
+
+  at(check: string): void {
+    [this.#check, this.#done] = [check, ''];
+  }
+
+  done(what: string): void {
+    this.#done = `: ${what}`;
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+async function deliver({ print, words }: Run, report: Report, out: string | undefined): Promise<void> {
+  const format = words.flag('json') ? 'json' : (words.text('format') as Format);
+  const text = FORMATS[format](report);
+  // A person who was refused has the refusal to read, on stderr; that nothing was looked at goes without saying.
+  if (out === undefined) return format === 'text' && report.refusal !== null ? undefined : print(text);
+  try {
+    writeFileSync(out, text, { flag: 'wx' });
+  } catch (error) {
+    throw faults.fileUnwritable(out, error);
+  }
+  await print(`${verdictSentence(report)}\n`);
+}
+
+// --- which checks --------------------------------------------------------------------------------------------------
+
+function readSelection(words: Words): Selection {
+  const [only, skip] = [words.texts('only'), words.texts('skip')];
+  const known = knownWords(CHECKS);
+  for (const word of [...only, ...skip]) {
+    if (!known.includes(word)) throw faults.unknownCheck(word, nearest(word, known));
+  }
+  return { only, skip, failOn: words.text('fail-on') as Severity };
+}
+
+function listText(words: Words, { only }: Selection): string {
+  const checks: readonly Check<never>[] = [...CHECKS.beforehand, ...CHECKS.there];
+  const wanted = checks.filter(({ id }) => only.length === 0 || only.some((word) => isMeant(id, word)));
+  if (words.flag('json')) return wanted.map(({ id, severity, title }) => jsonLine({ id, group: GROUPS[groupOf(id)], title, severity })).join('');
+  return wanted.map(({ id, severity, title }) => `${id.padEnd(30)}${severity.padEnd(10)}${title}\n`).join('');
+}

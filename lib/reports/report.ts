@@ -1,0 +1,103 @@
+/** The report of one run of the gate, as a value: every format is made from it and from nothing else. */
+import { packageVersion } from '../config/settings';
+import type { Target } from '../config/targets';
+import { groupOf, GROUPS, type Group, type Severity, type Status } from '../checks/check';
+import type { CheckRecord, Outcome, Verdict } from '../checks/gate';
+import type { Database } from '../engines/database';
+import type { Code, Words } from '../errors';
+
+/** Version of the JSON object; a field that changes its meaning changes it. */
+export const REPORT_SCHEMA = 'canvas-verify/1';
+
+/** The target as it named itself; what nobody could ask is null. */
+export interface ReportedTarget {
+  readonly name: string;
+  readonly engine: string;
+  readonly environment: string;
+  readonly server: string | null;
+  readonly database: string | null;
+  /** The KSESSIONS connection. */
+  readonly source: { readonly server: string; readonly database: string } | null;
+  /** The embedded target: what it says is about sample data. */
+  readonly sampleData: boolean;
+}
+
+export interface Report {
+  readonly schema: typeof REPORT_SCHEMA;
+  readonly verdict: Verdict;
+  /** null where the guard knows no such target. */
+  readonly target: ReportedTarget | null;
+  /** ISO 8601, UTC, by this machine's clock. */
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly toolVersion: string;
+  readonly failOn: Severity;
+  readonly only: readonly string[];
+  readonly skip: readonly string[];
+  /** Why the target could not be opened, where it could not: what, why, what to do. */
+  readonly refusal: (Words & { readonly code: Code }) | null;
+  readonly checks: readonly CheckRecord[];
+}
+
+/** What a report is made from, beside the outcome. */
+export interface Frame {
+  readonly target: Target | undefined;
+  /** Undefined where it could not be opened. */
+  readonly database: Database | undefined;
+  readonly startedAt: Date;
+  readonly durationMs: number;
+}
+
+/** Puts a report together. */
+export function toReport({ checks, refusal, selection, verdict }: Outcome, frame: Frame): Report {
+  return {
+    schema: REPORT_SCHEMA,
+    verdict,
+    target: frame.target === undefined ? null : toReportedTarget(frame.target, frame.database),
+    startedAt: frame.startedAt.toISOString(),
+    durationMs: frame.durationMs,
+    toolVersion: packageVersion(),
+    failOn: selection.failOn,
+    only: selection.only,
+    skip: selection.skip,
+    refusal: refusal === undefined ? null : { code: refusal.code, what: refusal.message, why: refusal.why, hint: refusal.hint },
+    checks,
+  };
+}
+
+function toReportedTarget({ engine, environment, name }: Target, database: Database | undefined): ReportedTarget {
+  const of = (role: 'canvas' | 'source') => database?.[role].admission.identity;
+  const [canvas, source] = [of('canvas'), of('source')];
+  return {
+    name,
+    engine,
+    environment,
+    server: canvas?.server ?? null,
+    database: canvas?.database ?? null,
+    source: source === undefined ? null : { server: source.server, database: source.database },
+    sampleData: engine === 'pglite',
+  };
+}
+
+/** The records of each group that has some, in order. */
+export function byGroup(checks: readonly CheckRecord[]): { group: Group; title: string; checks: CheckRecord[] }[] {
+  return Object.entries(GROUPS)
+    .map(([group, title]) => ({ group: group as Group, title, checks: checks.filter(({ id }) => groupOf(id) === group) }))
+    .filter(({ checks: some }) => some.length > 0);
+}
+
+/** How many checks ended each way. */
+export function tally(checks: readonly CheckRecord[]): Record<Status, number> {
+  const counts: Record<Status, number> = { pass: 0, fail: 0, warn: 0, error: 0, skipped: 0 };
+  for (const { status } of checks) counts[status] += 1;
+  return counts;
+}
+
+/** The verdict in one sentence, with what was not looked at: a part of a gate is no gate. */
+export function verdictSentence({ checks, verdict }: Pick<Report, 'checks' | 'verdict'>): string {
+  const { error, fail, pass, skipped, warn } = tally(checks);
+  const counts = [`${pass} passed`, `${fail} failed`, `${warn} with a warning`, `${error} could not be found out`, `${skipped} left out`];
+  const told = counts.filter((part, place) => place < 2 || !part.startsWith('0 '));
+  const words: Record<Verdict, string> = { pass: 'PASS', fail: 'FAIL', error: 'NOT KNOWN, which is no pass' };
+  return `${words[verdict]}: ${told.join(', ')}.`;
+}

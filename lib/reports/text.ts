@@ -1,0 +1,20 @@
+/** The report for a terminal: the verdict last, where the eye is; what passed in one line each. */
+import type { CheckRecord } from '../checks/gate';
+import type { Status } from '../checks/check';
+import { byGroup, verdictSentence, type Report } from './report';
+
+const MARKS: Record<Status, string> = { pass: 'ok   ', fail: 'FAIL ', warn: 'warn ', error: 'ERROR', skipped: 'skip ' };
+
+/** A report as lines of text. */
+export function toText(report: Report): string {
+  const groups = byGroup(report.checks).map(({ checks, title }) => `${title}\n${checks.map(checkLines).join('')}\n`);
+  const refusal = report.refusal === null ? '' : `The target could not be opened: ${report.refusal.what}\n\n`;
+  return `${groups.join('')}${refusal}${verdictSentence(report)}\n`;
+}
+
+function checkLines({ evidence, id, remedy, status, title }: CheckRecord): string {
+  const head = `  ${MARKS[status]} ${id.padEnd(28)} ${title}\n`;
+  if (status === 'pass' || status === 'skipped') return head;
+  const told = evidence.map((sentence) => `${' '.repeat(10)}${sentence}\n`).join('');
+  return `${head}${told}${remedy === null ? '' : `${' '.repeat(10)}To mend it: ${remedy}\n`}`;
+}
