@@ -47,6 +47,7 @@ export function statusJson(database: Database, status: Status): object {
     })),
     pending: status.prospects.map(({ file: { name }, obstacles }) => ({ name, ...obstaclesJson(obstacles) })),
     problems: status.problems,
+    foreignTriggers: status.foreignTriggers,
   };
 }
 
@@ -58,9 +59,16 @@ export function statusText(status: Status): string {
   const pending = status.prospects.map(({ file: { name }, obstacles }) => `pending  ${name}\n${obstaclesText(obstacles)}`);
   const problems = status.problems.map((problem) => `problem  ${faultOf(problem).message}\n`);
   const enrolled = status.isEnrolled ? [] : ['This database is not enrolled.\n'];
+  const triggers = foreignTriggerSentences(status).map((sentence) => `trigger  ${plain(sentence)}\n`);
   const done = status.pending.length === 0 ? ['The schema is up to date.\n'] : [];
-  return [...enrolled, ...applied, ...pending, ...problems, ...done].join('');
+  return [...enrolled, ...applied, ...pending, ...problems, ...triggers, ...done].join('');
 }
+
+/** They stop no migration; what is written afterwards is another matter. */
+const foreignTriggerSentences = ({ foreignTriggers }: Status) =>
+  foreignTriggers.map(({ sentence, severity }) =>
+    severity === 'fault' ? `${sentence} It can change, refuse or undo what is written there; look at it, then disable or drop it.` : sentence,
+  );
 
 function obstaclesText(obstacles: Obstacles): string {
   return obstacleSentences(obstacles).map((sentence) => `         in the way: ${plain(sentence)}\n`).join('');
@@ -74,6 +82,7 @@ export function planJson(database: Database, status: Status, steps: readonly Pre
     enrolled: status.isEnrolled,
     steps: steps.map(({ name, statements, safety, ...obstacles }) => ({ name, statements, safety, ...obstaclesJson(obstacles) })),
     problems: status.problems,
+    foreignTriggers: status.foreignTriggers,
   };
 }
 
@@ -81,7 +90,10 @@ export function planJson(database: Database, status: Status, steps: readonly Pre
 export function planText(status: Status, steps: readonly PreviewStep[], end: string): string {
   const comment = (text: string) => `-- ${plain(text)}\n`;
   const head = status.isEnrolled ? '' : comment('This database is not enrolled.');
-  const problems = status.problems.map((problem) => comment(`PROBLEM: ${faultOf(problem).message}`)).join('');
+  const problems = [
+    ...status.problems.map((problem) => comment(`PROBLEM: ${faultOf(problem).message}`)),
+    ...foreignTriggerSentences(status).map((sentence) => comment(`TRIGGER: ${sentence}`)),
+  ].join('');
   const bodies = steps.map(({ name, statements, safety, ...obstacles }) => {
     const ways = obstacleSentences(obstacles).map((text) => comment(`IN THE WAY: ${text}`));
     const risks = safety.map(({ severity, what, saferWay }) => comment(`${severity.toUpperCase()}: ${what} ${saferWay}`));

@@ -3,9 +3,13 @@ import type { Knex } from 'knex';
 import { withEnrolment, type Database, type Reader } from '../engines/database';
 import { permitEnrolment, permitWriting, type Permit } from '../guard/guard';
 import { makeMarker, MARKER_COLUMNS, MARKER_TABLE, toMarker, toMarkerRow, type Marker } from '../guard/marker';
-import { createBookkeeping } from './ledger';
+import { createBookkeeping, HISTORY_TABLE, LEDGER_TABLE, LOCK_TABLE } from './ledger';
 import { hasTable } from './live-schema';
+import type { ExpectedSchema } from './schema';
 import { createTable, SCHEMA, typesFor } from './sql';
+
+/** The tables that enrolment makes. Nobody has an opinion of their columns; a trigger on one is as foreign as elsewhere. */
+export const ENROLMENT_SHAPE: ExpectedSchema = { [MARKER_TABLE]: {}, [LEDGER_TABLE]: {}, [HISTORY_TABLE]: {}, [LOCK_TABLE]: {} };
 
 /** The mark of a database, or undefined where there is none. Needs no write permission and creates nothing. */
 export async function readMarker(reader: Reader): Promise<Marker | undefined> {

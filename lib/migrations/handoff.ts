@@ -10,7 +10,7 @@ import { packageVersion } from '../config/settings';
 import { faults, ToolkitError } from '../errors';
 import { MARKER_TABLE } from '../guard/marker';
 import { CATALOGUE } from './catalogue';
-import { createMarkerTable } from './enrol';
+import { createMarkerTable, ENROLMENT_SHAPE } from './enrol';
 import { readMigrations, type Migration, type MigrationFile } from './files';
 import { createBookkeeping, HISTORY_TABLE, LEDGER_TABLE } from './ledger';
 import { brokenTransactions } from './obstacles';
@@ -20,7 +20,7 @@ import { MIGRATION_LOCK } from './run';
 import { assess } from './safety';
 import { unite, type ExpectedSchema } from './schema';
 import { requirePlainName, ScriptFile, THROWN } from './script-file';
-import { asBit, factsOf, isThere, nameFactsOf, tableName, type Fact } from './shape-facts';
+import { asBit, factsOf, isThere, nameFactsOf, tableName, triggerFactsOf, type Fact } from './shape-facts';
 import { literal, SCHEMA } from './sql';
 
 /** One file of the bundle. */
@@ -366,7 +366,8 @@ function verifyScript(database: string, steps: readonly Step[]): string {
     const inHistory = `1 = (SELECT COUNT(*) FROM ${HISTORY} WHERE [name] = ${text(file.name)})`;
     script.batch(isThereAndHolds(HISTORY_TABLE, inHistory, `${file.name} is in the history, once`));
   }
-  script.batch(factsOf(shapeOf(steps), statementsOf(steps)).map(({ what, holds }) => addCheck(holds, what)).join('\n'));
+  const facts = [...factsOf(shapeOf(steps), statementsOf(steps)), ...triggerFactsOf({ ...shapeOf(steps), ...ENROLMENT_SHAPE })];
+  script.batch(facts.map(({ what, holds }) => addCheck(holds, what)).join('\n'));
   script.batch(ROW_COUNTS);
   endChecks(script, THROWN.shape);
   return script.end();

@@ -137,7 +137,7 @@ export async function readTables(catalogue: Catalogue, only?: readonly string[])
   const queries = CATALOGUE[dialect];
   await assertShown(catalogue);
   const names = await namesOf(catalogue);
-  const read = async (query: string) => byTable((await catalogue.ask<Row>(query)).map((row) => named(row, names)));
+  const read = (query: string) => readByTable(catalogue, names, query);
   const columns = await read(queries.columns(only));
   const indexes = await read(queries.indexes(only));
   const foreignKeys = await read(queries.foreignKeys(only));
@@ -156,6 +156,20 @@ export async function readTables(catalogue: Catalogue, only?: readonly string[])
     ];
   });
   return Object.fromEntries(tables);
+}
+
+/**
+ * The triggers alone, by table. What the login may not see is not among them.
+ * @param only as for `readTables`
+ */
+export async function readTriggers(catalogue: Catalogue, only?: readonly string[]): Promise<Map<string, readonly LiveTrigger[]>> {
+  const { dialect } = catalogue;
+  const rows = await readByTable(catalogue, await namesOf(catalogue), CATALOGUE[dialect].triggers(only));
+  return new Map([...rows].map(([table, own]) => [table, triggersOf(dialect, own)]));
+}
+
+async function readByTable(catalogue: Catalogue, names: GivenNames, query: string): Promise<Map<string, Row[]>> {
+  return byTable((await catalogue.ask<Row>(query)).map((row) => named(row, names)));
 }
 
 async function assertShown(catalogue: Catalogue): Promise<void> {

@@ -3,13 +3,14 @@ import type { Database, Reader } from '../engines/database';
 import type { Row } from '../engines/rows';
 import { faults, type ToolkitError } from '../errors';
 import { assertMark } from '../guard/guard';
-import { readMarker } from './enrol';
-import { readMigrations } from './files';
+import { ENROLMENT_SHAPE, readMarker } from './enrol';
+import { loadMigration, readMigrations, type MigrationFile } from './files';
 import { LEDGER_TABLE, readBooks } from './ledger';
 import { compare, faultOf, type Standing } from './plan';
 import { assess, type Finding } from './safety';
-import { hasTable } from './live-schema';
+import { hasTable, readTriggers } from './live-schema';
 import { lookAhead, refusalOfObstacles, type Obstacles, type Prospect } from './obstacles';
+import { foreignTriggers, unite, type Difference } from './schema';
 import { namesFor } from './sql';
 
 /** Where a database stands. */
@@ -18,6 +19,8 @@ export interface Status extends Standing {
   readonly isEnrolled: boolean;
   /** Each pending migration with what would stop it now, as far as its tables exist. */
   readonly prospects: readonly Prospect[];
+  /** Triggers on our tables that no migration expects. They stop none of them, and may change what is written later. */
+  readonly foreignTriggers: readonly Difference[];
 }
 
 /**
@@ -30,7 +33,21 @@ export async function migrationStatus({ canvas }: Database, folder?: string): Pr
   const hasBooks = await hasTable(canvas, LEDGER_TABLE);
   const files = readMigrations(folder);
   const standing = compare(files, hasBooks ? await readBooks(canvas, files) : []);
-  return { ...standing, isEnrolled: marker !== undefined && hasBooks, prospects: await lookAhead(canvas, standing.pending) };
+  return {
+    ...standing,
+    isEnrolled: marker !== undefined && hasBooks,
+    prospects: await lookAhead(canvas, standing.pending),
+    foreignTriggers: await findForeignTriggers(canvas, files.filter(({ name }) => !isQuestioned(standing, name))),
+  };
+}
+
+/** A file with a problem is told as that; it may not even load. */
+const isQuestioned = ({ problems }: Standing, name: string) => problems.some((problem) => problem.name === name);
+
+async function findForeignTriggers(canvas: Reader, files: readonly MigrationFile[]): Promise<Difference[]> {
+  const expected = unite([ENROLMENT_SHAPE, ...files.map((file) => loadMigration(file).shape ?? {})]);
+  const found = await readTriggers(canvas, Object.keys(expected));
+  return Object.entries(expected).flatMap(([table, part]) => foreignTriggers(table, part, found.get(table) ?? []));
 }
 
 /** One pending migration as it would run. */

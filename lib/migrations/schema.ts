@@ -7,7 +7,10 @@
  *   one cuts off: a fault. So is another kind, `timestamp` without zone or `int` for `bigint` among them.
  * - Byte-wise comparison where none was asked for is information: a database may have it as its default. The other
  *   way round is a fault, for two hashes would compare equal.
- * - Objects of our tables that nobody expects are information: they are found, never taken away.
+ * - A trigger that nobody expects is a fault while it is enabled, whether or not the expectation speaks of triggers: it can
+ *   change, refuse or undo what we write, and on SQL Server it breaks OUTPUT without INTO (error 334). What it does cannot
+ *   be told from outside. Disabled, it is information. It stops no migration, which writes no row of those tables.
+ * - Other objects of our tables that nobody expects are information: they are found, never taken away.
  */
 import { createHash } from 'node:crypto';
 import { UNKNOWN_FILTER } from './catalogue';
@@ -38,6 +41,7 @@ export type DifferenceKind =
   | 'append-only'
   | 'taken name'
   | 'disabled trigger'
+  | 'foreign trigger'
   | 'extra';
 
 /** One thing that is otherwise than expected, as data and as a sentence. */
@@ -55,7 +59,7 @@ export interface Difference {
 
 export function difference(kind: DifferenceKind, table: string, object: string, expected: string, actual: string): Difference {
   const sentence =
-    kind === 'extra'
+    kind === 'extra' || kind === 'foreign trigger'
       ? `${object} is there and no migration expects it: ${actual}.`
       : `${object}: expected ${expected}, found ${actual}.`;
   return { kind, severity: kind === 'extra' ? 'information' : 'fault', table, object, expected, actual, sentence };
@@ -83,7 +87,7 @@ export function unite(expectations: readonly ExpectedSchema[]): ExpectedSchema {
 
 /**
  * What of the expectation is not there, or otherwise, or there besides. Parts of a table that the expectation leaves
- * out are not looked at.
+ * out are not looked at, but for its triggers.
  * @returns in the order of the expectation, faults and information together
  */
 export function differences(expected: ExpectedSchema, live: Pick<LiveSchema, 'tables'>): Difference[] {
@@ -95,7 +99,8 @@ export function differences(expected: ExpectedSchema, live: Pick<LiveSchema, 'ta
       ...keyDifferences(table, part.primaryKey, found),
       ...indexDifferences(table, part.indexes, found),
       ...foreignKeyDifferences(table, part.foreignKeys, found),
-      ...triggerDifferences(table, part.appendOnly, found),
+      ...protectionDifferences(table, part.appendOnly, found),
+      ...foreignTriggers(table, part, found.triggers),
     ];
   });
 }
@@ -247,22 +252,32 @@ function oneForeignKeyDifferences(
 const foreignKeyText = ({ columns, references, onDelete }: ForeignKeyShape) =>
   `(${columns.join(', ')}) to ${references.table} (${references.columns.join(', ')}) on delete ${onDelete}`;
 
-function triggerDifferences(table: string, mustBeAppendOnly: boolean | undefined, found: LiveTable): Difference[] {
-  if (mustBeAppendOnly === undefined) return [];
-  const guards = ({ refuses }: LiveTrigger) => mustBeAppendOnly && refuses.length > 0;
-  const besides = found.triggers
-    .filter((trigger) => !guards(trigger))
-    .map(({ name, enabled }) =>
-      difference('extra', table, `trigger ${name} on canvas.${table}`, 'none', enabled ? 'enabled' : 'disabled'),
-    );
-  if (!mustBeAppendOnly || found.appendOnly) return besides;
-  const off = found.triggers.find((trigger) => guards(trigger) && !trigger.enabled);
+function protectionDifferences(table: string, mustBeAppendOnly = false, found: LiveTable): Difference[] {
+  if (!mustBeAppendOnly || found.appendOnly) return [];
+  const off = found.triggers.find((trigger) => protects(trigger) && !trigger.enabled);
   return [
     off === undefined
       ? difference('append-only', table, `canvas.${table}`, 'changes refused by a trigger', 'changes allowed')
       : difference('disabled trigger', table, `trigger ${off.name} on canvas.${table}`, 'enabled', 'disabled'),
-    ...besides,
   ];
+}
+
+/** Does a trigger refuse changes and nothing else? One that refuses new rows too keeps no trail. */
+const protects = ({ refuses }: LiveTrigger) => refuses.length > 0 && !refuses.includes('INSERT');
+
+/** The triggers of a table that nobody expects. */
+export function foreignTriggers(
+  table: string,
+  { appendOnly = false }: Partial<TableShape>,
+  triggers: readonly LiveTrigger[],
+): Difference[] {
+  return triggers
+    .filter((trigger) => !(appendOnly && protects(trigger)))
+    .map(({ name, enabled }) => {
+      const object = `trigger ${name} on canvas.${table}`;
+      const found = difference('foreign trigger', table, object, 'none', enabled ? 'enabled' : 'disabled');
+      return enabled ? found : asInformation(found);
+    });
 }
 
 // --- fingerprint ---------------------------------------------------------------------------------------------------
@@ -279,7 +294,7 @@ export function fingerprint(schema: SchemaShape, tables = Object.keys(schema)): 
 }
 
 /** The canonical text, a line for each fact; the order of columns and of indexes is no fact. */
-function tableLines(table: string, shape: TableShape | undefined): string[] {
+function tableLines(table: string, shape: (TableShape & Partial<Pick<LiveTable, 'triggers'>>) | undefined): string[] {
   if (shape === undefined) return [`${table} absent`];
   const facts = [
     ...Object.entries(shape.columns).map(([name, column]) => ['column', name, ...columnFacts(column)]),
@@ -287,6 +302,7 @@ function tableLines(table: string, shape: TableShape | undefined): string[] {
     ...shape.indexes.map((index) => ['index', indexText(index)]),
     ...shape.foreignKeys.map((key) => ['foreign key', foreignKeyText(key), key.trusted]),
     ['append-only', shape.appendOnly],
+    ...foreignTriggers(table, shape, shape.triggers ?? []).map(({ object, actual }) => ['trigger', object, actual]),
   ];
   return facts.map((fact) => JSON.stringify([table, ...fact]));
 }

@@ -187,6 +187,19 @@ function appendOnlyFact(table: string): Fact {
   };
 }
 
+/** That no trigger is at work which nobody expects: apart from `factsOf`, for it stops no migration. */
+export function triggerFactsOf(expected: ExpectedSchema): Fact[] {
+  return Object.entries(expected).map(([table, { appendOnly = false }]) => ({
+    what: `${SCHEMA}.${table} has no enabled trigger but those of the migrations`,
+    holds: `NOT EXISTS (SELECT 1 FROM sys.triggers g
+    WHERE g.parent_id = ${idOf(table)} AND g.is_disabled = 0${appendOnly ? ` AND NOT (${REFUSES_CHANGES})` : ''})`,
+  }));
+}
+
+/** As far as the catalogue tells: it runs instead of changes and of nothing else. */
+const REFUSES_CHANGES = `g.is_instead_of_trigger = 1 AND NOT EXISTS (SELECT 1 FROM sys.trigger_events e
+      WHERE e.object_id = g.object_id AND e.type_desc NOT IN (N'UPDATE', N'DELETE'))`;
+
 /** Whether an object of a migration's `needs` is there. */
 export function isThere(object: string): string {
   const [kind, name = ''] = object.split(' ');

@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import type { Access } from '../../lib/access';
+import { planJson, planText, statusJson, statusText } from '../../lib/cli/render-migrations';
 import type { Dialect } from '../../lib/engines/engine';
 import { ToolkitError } from '../../lib/errors';
 import { requirePermit } from '../../lib/migrations/enrol';
@@ -7,7 +8,7 @@ import { readLedger } from '../../lib/migrations/ledger';
 import { firstRefusal, migrationStatus, previewLatest } from '../../lib/migrations/preview';
 import { migrateLatest, rollback } from '../../lib/migrations/run';
 import { readSchema } from '../../lib/migrations/live-schema';
-import { fingerprint } from '../../lib/migrations/schema';
+import { fingerprint, type Difference } from '../../lib/migrations/schema';
 import { execute, lanes, open, type Lane } from '../helpers/lanes';
 import { contents, DIRTY_FAULTS, fillLegacy, type LegacyState, type LegacyVariant } from '../helpers/legacy';
 
@@ -228,6 +229,50 @@ const WRONG: readonly (Case & { readonly at: number; readonly says: RegExp; read
     change: `ALTER TABLE canvas."HostSessions" ADD CONSTRAINT fk FOREIGN KEY ("SessionId") REFERENCES canvas."Sessions" ("SessionId") NOT VALID`,
   },
 ];
+
+/** A trigger that an application put on its own tables: it keeps a note of each change, or would if it were on. */
+const NOTING: Record<Dialect, string> = {
+  postgres: `CREATE FUNCTION canvas.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+    CREATE TRIGGER note AFTER INSERT OR UPDATE ON canvas."Sessions" FOR EACH ROW EXECUTE FUNCTION canvas.note();
+    CREATE TRIGGER off AFTER DELETE ON canvas."HostSessions" FOR EACH ROW EXECUTE FUNCTION canvas.note();
+    ALTER TABLE canvas."HostSessions" DISABLE TRIGGER off;
+    CREATE TRIGGER book AFTER INSERT ON canvas."MigrationLedger" FOR EACH ROW EXECUTE FUNCTION canvas.note();
+    CREATE TRIGGER theirs AFTER INSERT ON canvas."Users" FOR EACH ROW EXECUTE FUNCTION canvas.note()`,
+  mssql: `EXEC(N'CREATE TRIGGER canvas.note ON canvas.Sessions AFTER INSERT, UPDATE AS RETURN');
+    EXEC(N'CREATE TRIGGER canvas.book ON canvas.MigrationLedger AFTER INSERT AS RETURN');
+    EXEC(N'CREATE TRIGGER canvas.theirs ON canvas.Users AFTER INSERT AS RETURN')`,
+};
+
+for (const lane of lanes()) {
+  test.serial(`${lane.name}: a trigger by hand is told by status and plan, stops neither a run nor a rollback, and stays`, async (t) => {
+    await forEachCase(t, lane, [{ title: '', state: 'b', change: NOTING[lane.dialect] }], async (access) => {
+      const { database, permit } = access;
+      const before = await everything(access, 'b');
+      const told = async () => {
+        const status = await migrationStatus(database);
+        t.is(firstRefusal(database, status), undefined);
+        const steps = await previewLatest(database, status);
+        t.regex(statusText(status), /^trigger {2}trigger note on canvas\.Sessions is there and no migration expects it: enabled\. It can/m);
+        t.regex(planText(status, steps, ';'), /^-- TRIGGER: trigger book on canvas\.MigrationLedger is there/m);
+        t.deepEqual(
+          (statusJson(database, status) as { foreignTriggers: Difference[] }).foreignTriggers,
+          (planJson(database, status, steps) as { foreignTriggers: Difference[] }).foreignTriggers,
+        );
+        return status.foreignTriggers.map(({ object, severity }) => `${severity} ${object}`).sort();
+      };
+      const expected = [
+        'fault trigger book on canvas.MigrationLedger',
+        'fault trigger note on canvas.Sessions',
+        ...(lane.dialect === 'postgres' ? ['information trigger off on canvas.HostSessions'] : []),
+      ];
+      t.deepEqual(await told(), expected, 'ahead');
+      t.is((await migrateLatest(database, permit, { actor: 'suite' })).length, 4);
+      t.deepEqual(await told(), expected, 'afterwards');
+      await rollback(database, permit, { to: '0' });
+      t.deepEqual(await everything(access, 'b'), before);
+    });
+  });
+}
 
 test.serial('names that are taken elsewhere, or by what the migrations would find, are in nobody\'s way', async (t) => {
   const [lane] = lanes().filter(({ dialect }) => dialect === 'postgres').reverse() as [Lane];

@@ -232,6 +232,21 @@ server('mssql: a foreign key that is otherwise, or one too many, is told before 
   });
 });
 
+server('mssql: a trigger by hand is told by verify.sql while it is enabled, and stops no migration', async (t) => {
+  await withSession(t, async (connection, database) => {
+    const files = await composeHandoff(database);
+    t.deepEqual((await runScript(connection, textOf(files, 'migrate.sql'))).errors, []);
+    const told = async () => failures(await runScript(connection, textOf(files, 'verify.sql')));
+    t.deepEqual(await told(), []);
+    for (const table of ['Sessions', 'HostSessions', 'HostSessionEvents', 'MigrationLedger', 'Environment']) {
+      await askRaw(connection, `CREATE TRIGGER canvas.by_hand ON canvas.${table} AFTER INSERT AS RETURN`, 60_000);
+      t.deepEqual(await told(), [`canvas.${table} has no enabled trigger but those of the migrations`]);
+      t.deepEqual((await runScript(connection, textOf(files, 'migrate.sql'))).errors, [], table);
+      await askRaw(connection, 'DROP TRIGGER canvas.by_hand', 60_000);
+    }
+  });
+});
+
 server('mssql: a name that something else has is told before anything is changed', async (t) => {
   await withSession(t, async (connection, database) => {
     await askRaw(connection, 'CREATE SCHEMA canvas', 60_000);

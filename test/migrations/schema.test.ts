@@ -28,6 +28,9 @@ async function schemaAfter(t: ExecutionContext, { database, permit }: Access, ch
   return seen[0] as LiveSchema;
 }
 
+/** A function that undoes what called it. */
+const SILENT = `CREATE FUNCTION canvas.by_hand() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`;
+
 type Brief = readonly [kind: Difference['kind'], severity: Difference['severity'], object: string, actual: string];
 
 const brief = ({ kind, severity, object, actual }: Difference): Brief => [kind, severity, object, actual];
@@ -278,8 +281,8 @@ const ON_POSTGRES: readonly ByHand[] = [
       $$ BEGIN IF false THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$`,
     told: [
       ['append-only', 'fault', 'canvas.HostSessionEvents', 'changes allowed'],
-      ['extra', 'information', 'trigger TR_HostSessionEvents_AppendOnly on canvas.HostSessionEvents', 'enabled'],
-      ['extra', 'information', 'trigger TR_HostSessionEvents_NoTruncate on canvas.HostSessionEvents', 'enabled'],
+      ['foreign trigger', 'fault', 'trigger TR_HostSessionEvents_AppendOnly on canvas.HostSessionEvents', 'enabled'],
+      ['foreign trigger', 'fault', 'trigger TR_HostSessionEvents_NoTruncate on canvas.HostSessionEvents', 'enabled'],
     ],
   },
   {
@@ -289,18 +292,32 @@ const ON_POSTGRES: readonly ByHand[] = [
       WHEN (OLD."Action" = 'rotated') EXECUTE FUNCTION canvas."RefuseHostSessionEventsChange"()`,
     told: [
       ['append-only', 'fault', 'canvas.HostSessionEvents', 'changes allowed'],
-      ['extra', 'information', 'trigger TR_HostSessionEvents_AppendOnly on canvas.HostSessionEvents', 'enabled'],
+      ['foreign trigger', 'fault', 'trigger TR_HostSessionEvents_AppendOnly on canvas.HostSessionEvents', 'enabled'],
     ],
   },
   {
-    title: 'a column, an index and a trigger nobody expects, as information',
-    change: `ALTER TABLE ${S} ADD COLUMN "Colour" text; CREATE INDEX by_title ON ${S} ("Title");
-      CREATE TRIGGER by_hand BEFORE INSERT ON ${S} FOR EACH ROW EXECUTE FUNCTION canvas."RefuseHostSessionEventsChange"()`,
+    title: 'a column and an index nobody expects, as information',
+    change: `ALTER TABLE ${S} ADD COLUMN "Colour" text; CREATE INDEX by_title ON ${S} ("Title")`,
     told: [
       ['extra', 'information', 'canvas.Sessions.Colour', 'a column other:text'],
       ['extra', 'information', 'index by_title on canvas.Sessions', '(Title) not unique'],
-      ['extra', 'information', 'trigger by_hand on canvas.Sessions', 'enabled'],
     ],
+  },
+  {
+    title: 'a trigger nobody expects',
+    change: `${SILENT}; CREATE TRIGGER by_hand BEFORE UPDATE ON ${H} FOR EACH ROW EXECUTE FUNCTION canvas.by_hand()`,
+    told: [['foreign trigger', 'fault', 'trigger by_hand on canvas.HostSessions', 'enabled']],
+  },
+  {
+    title: 'a trigger nobody expects that is turned off, as information',
+    change: `${SILENT}; CREATE TRIGGER by_hand BEFORE UPDATE ON ${S} FOR EACH ROW EXECUTE FUNCTION canvas.by_hand();
+      ALTER TABLE ${S} DISABLE TRIGGER by_hand`,
+    told: [['foreign trigger', 'information', 'trigger by_hand on canvas.Sessions', 'disabled']],
+  },
+  {
+    title: 'a trigger that refuses new events',
+    change: `CREATE TRIGGER by_hand BEFORE INSERT ON ${E} FOR EACH ROW EXECUTE FUNCTION canvas."RefuseHostSessionEventsChange"()`,
+    told: [['foreign trigger', 'fault', 'trigger by_hand on canvas.HostSessionEvents', 'enabled']],
   },
   {
     title: 'nothing of tables that belong to others',
@@ -383,6 +400,11 @@ const ON_MSSQL: readonly ByHand[] = [
     title: 'a column nobody expects, as information',
     change: 'ALTER TABLE canvas.Sessions ADD Colour nvarchar(max) NULL',
     told: [['extra', 'information', 'canvas.Sessions.Colour', 'a column other:nvarchar(max)']],
+  },
+  {
+    title: 'a trigger nobody expects',
+    change: 'CREATE TRIGGER canvas.by_hand ON canvas.HostSessions AFTER INSERT AS SELECT 1',
+    told: [['foreign trigger', 'fault', 'trigger by_hand on canvas.HostSessions', 'enabled']],
   },
 ];
 

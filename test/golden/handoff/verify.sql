@@ -85,6 +85,16 @@ INSERT INTO #canvas_checks (status, what) SELECT CASE WHEN NOT (NOT EXISTS (
       SELECT STRING_AGG(c.name, ',') WITHIN GROUP (ORDER BY k.key_ordinal)
       FROM sys.index_columns k JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
       WHERE k.object_id = i.object_id AND k.index_id = i.index_id AND k.is_included_column = 0))) THEN N'PASS' ELSE N'FAIL' END, N'canvas.Notes has a unique index on (Label) where IsPinned is true';
+INSERT INTO #canvas_checks (status, what) SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM sys.triggers g
+    WHERE g.parent_id = OBJECT_ID(N'canvas.Notes', N'U') AND g.is_disabled = 0) THEN N'PASS' ELSE N'FAIL' END, N'canvas.Notes has no enabled trigger but those of the migrations';
+INSERT INTO #canvas_checks (status, what) SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM sys.triggers g
+    WHERE g.parent_id = OBJECT_ID(N'canvas.Environment', N'U') AND g.is_disabled = 0) THEN N'PASS' ELSE N'FAIL' END, N'canvas.Environment has no enabled trigger but those of the migrations';
+INSERT INTO #canvas_checks (status, what) SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM sys.triggers g
+    WHERE g.parent_id = OBJECT_ID(N'canvas.MigrationLedger', N'U') AND g.is_disabled = 0) THEN N'PASS' ELSE N'FAIL' END, N'canvas.MigrationLedger has no enabled trigger but those of the migrations';
+INSERT INTO #canvas_checks (status, what) SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM sys.triggers g
+    WHERE g.parent_id = OBJECT_ID(N'canvas.knex_migrations', N'U') AND g.is_disabled = 0) THEN N'PASS' ELSE N'FAIL' END, N'canvas.knex_migrations has no enabled trigger but those of the migrations';
+INSERT INTO #canvas_checks (status, what) SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM sys.triggers g
+    WHERE g.parent_id = OBJECT_ID(N'canvas.knex_migrations_lock', N'U') AND g.is_disabled = 0) THEN N'PASS' ELSE N'FAIL' END, N'canvas.knex_migrations_lock has no enabled trigger but those of the migrations';
 GO
 
 IF ISNULL(DB_ID(N'EXAMPLE'), -1) <> DB_ID() BEGIN RAISERROR (N'This database is not EXAMPLE.', 16, 1); SET NOEXEC ON; THROW 51000, N'This database is not EXAMPLE.', 1; END;
