@@ -1,4 +1,5 @@
 /** Drift: schema canvas as it is against what the applied migrations make of it (lib/migrations/schema.ts compares). */
+import { ENROLMENT_SHAPE } from '../migrations/enrol';
 import { loadMigration, readMigrations } from '../migrations/files';
 import { LEDGER_TABLE, readEntries } from '../migrations/ledger';
 import { hasTable } from '../migrations/live-schema';
@@ -12,7 +13,8 @@ import { many, observed, type Check, type Severity, type Subject } from './check
 export async function expectedSchema({ database: { canvas } }: Pick<Subject, 'database'>): Promise<ExpectedSchema> {
   const files = readMigrations();
   const applied = (await hasTable(canvas, LEDGER_TABLE)) ? new Set((await readEntries(canvas)).map(({ name }) => name)) : undefined;
-  return unite(files.filter(({ name }) => applied?.has(name) !== false).map((file) => loadMigration(file).shape ?? {}));
+  const shapes = files.filter(({ name }) => applied?.has(name) !== false).map((file) => loadMigration(file).shape ?? {});
+  return { ...unite(shapes), ...ENROLMENT_SHAPE };
 }
 
 /** All that is otherwise, faults and information. */
@@ -34,7 +36,7 @@ function driftCheck(what: string, title: string, kinds: readonly DifferenceKind[
         drift.map(({ sentence }) => sentence),
         severity === 'minor'
           ? 'Find out who made it and whether it is needed; where it is, write a migration for it'
-          : `Put it right by hand as the migration has it (npm run migrate:plan shows the SQL on a fresh database), then verify again: ${subject.target.name}`,
+          : `Put it right by hand as the migration has it (npm run migrate:plan shows the SQL on a fresh database); disable or drop what none expects. Then verify again: ${subject.target.name}`,
         `${many(tables.length, 'table')} compared`,
       );
     },
@@ -43,7 +45,8 @@ function driftCheck(what: string, title: string, kinds: readonly DifferenceKind[
 
 const ANY_KIND: readonly DifferenceKind[] = [
   'missing table', 'missing column', 'type', 'nullability', 'default', 'identity', 'primary key', 'missing index', 'index filter', 'lost uniqueness',
-  'missing foreign key', 'delete rule', 'untrusted foreign key', 'append-only', 'taken name', 'disabled trigger', 'extra',
+  'missing foreign key', 'delete rule', 'untrusted foreign key', 'append-only', 'taken name', 'disabled trigger',
+  'foreign trigger', 'extra',
 ];
 
 export const SCHEMA_CHECKS: readonly Check[] = [
@@ -57,6 +60,6 @@ export const SCHEMA_CHECKS: readonly Check[] = [
   driftCheck('uniqueness', 'What must be unique is unique', ['lost uniqueness', 'index filter'], 'critical'),
   driftCheck('indexes', 'Every index is there and usable', ['missing index']),
   driftCheck('foreign-keys', 'Every foreign key is there, checked, and deletes as it should', ['missing foreign key', 'delete rule', 'untrusted foreign key']),
-  driftCheck('triggers', 'The trail cannot be changed, and no trigger of others acts on our rows', ['append-only', 'disabled trigger'], 'critical'),
+  driftCheck('triggers', 'The trail cannot be changed, and no trigger of others acts on our rows', ['append-only', 'disabled trigger', 'foreign trigger'], 'critical'),
   driftCheck('besides', 'Nothing is there that no migration expects', ANY_KIND, 'minor'),
 ];
