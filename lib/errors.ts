@@ -122,7 +122,7 @@ export const faults = {
   badId: (text: string) =>
     make(
       'USAGE',
-      `${JSON.stringify(text)} is not a KSESSIONS id.`,
+      `${redacted(JSON.stringify(text))} is not a KSESSIONS id.`,
       'An id is a whole number from 1 to 2147483647, in plain decimal digits, or a range such as 20-30.',
       'Give the number that dbo.Sessions.SessionID holds, for example 15. Nothing was done.',
     ),
@@ -137,6 +137,24 @@ export const faults = {
       'On a terminal the command without ids asks for them one by one.',
       `Give ids, --all or --file with it, or leave --${option} out. Nothing was done.`,
     ),
+  guidOnCommandLine: () =>
+    make(
+      'USAGE',
+      'A host GUID stands on the command line.',
+      "Every user of this machine can read command lines while they run, and the shell keeps them in its history.",
+      'Take it for known to others and rotate it. To check one: npx zx scripts/verify.mjs --guid-file FILE, or - for standard input. Nothing was done.',
+    ),
+  notWithGuidFile: (option: string) =>
+    make(
+      'USAGE',
+      `--${option} and --guid-file exclude each other.`,
+      'With --guid-file a host GUID is checked, and nothing else.',
+      'Give one of them.',
+    ),
+  guidFileNeeded: () =>
+    make('USAGE', '--record-use goes with --guid-file.', 'What would be recorded is the use of a host GUID.', 'Give --guid-file FILE, or - for standard input.'),
+  noGuid: (origin: string) =>
+    make('USAGE', `No host GUID stands in ${origin}.`, 'It is empty, or holds results without a GUID.', 'Put one GUID in it, or one a line.'),
   badExpiry: (text: string, why: string) =>
     make(
       'USAGE',
@@ -221,7 +239,7 @@ export const faults = {
     make(
       'CONFIG',
       `The file ${path} can be read by others.`,
-      'It holds a password or a key; its mode gives rights to the group or to everybody.',
+      'It holds a password, a key or a host GUID; its mode gives rights to the group or to everybody.',
       `Run: chmod 600 ${path}`,
     ),
   weakTls: (target: string, setting: string, server: string) =>
@@ -798,6 +816,20 @@ export const faults = {
       `See what there is: npx zx scripts/list.mjs ${ksessionsId} --target ${target}. The trail of a live one that the old tool ` +
         'made begins with consolidate.mjs --apply.',
       { ksessionsId },
+    ),
+  guidRejected: (fingerprint: string | undefined, why: string, hint: string) =>
+    make(
+      'GUID_REJECTED',
+      `The host GUID ${fingerprint === undefined ? '' : `with fingerprint ${fingerprint} `}opens no session.`,
+      why,
+      hint,
+    ),
+  guidsRejected: (rejected: number, total: number) =>
+    make(
+      'GUID_REJECTED',
+      `${rejected} of ${total} host GUIDs open no session.`,
+      'Each is told above, with its line and its fingerprint.',
+      'To make others: npx zx scripts/provision.mjs IDS.',
     ),
   trailBroken: ({ broken, chains, firstBroken }: BrokenTrail) =>
     make(

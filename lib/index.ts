@@ -23,6 +23,7 @@ export {
   type Run,
 } from './cli/command';
 export { askText, confirm, isTerminal } from './cli/confirm';
+export { checkGuids, GUID_CHECK_OPTIONS, readGuids } from './cli/guid-check';
 export { deliverFirst } from './cli/handoff';
 export * as gate from './cli/gate';
 export { interact, isInteractive } from './cli/interactive';
@@ -37,7 +38,12 @@ export { readHandoffKey } from './config/keys';
 export { readSettings, type Settings } from './config/settings';
 export { explain, findHarm, readClock, withDatabase, withTransaction } from './engines/database';
 export { EXIT_OF, faults, ToolkitError, type Code } from './errors';
-export { authenticateHost, type Authentication } from './hosts/authenticate';
+export {
+  authenticateAndRecord,
+  authenticateHost,
+  type Authentication,
+  type RecordedAuthentication,
+} from './hosts/authenticate';
 export { consolidate, CONSOLIDATE_NEEDS, link, MAX_REASON } from './hosts/consolidate';
 export { HostGuid } from './hosts/credential';
 export { KEY_STANDINGS, keysInUse, type KeyStanding, type KeyUse } from './hosts/key-use';

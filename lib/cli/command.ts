@@ -6,6 +6,7 @@ import type { Purpose } from '../config/credentials';
 import { packageVersion, readSettings, type Settings } from '../config/settings';
 import { CommitUnknown } from '../engines/database';
 import { faults, redacted, ToolkitError } from '../errors';
+import { HostGuid } from '../hosts/credential';
 import { ASK_COMPLETION, completionsOf, type Completable } from './completion';
 import { banner, errorJson, errorText, jsonLine } from './render';
 import { listenForInterrupts } from './interrupts';
@@ -160,6 +161,7 @@ function wordsAfterScript(script: string): string[] {
 
 async function parse(definition: CommandDefinition, words: readonly string[]): Promise<Words | undefined> {
   const options = { ...SHARED_OPTIONS, ...definition.options };
+  refuseGuids(words, options);
   refuseValuesOfFlags(words, options);
   let printed: string | undefined;
   const parser = yargs([])
@@ -194,6 +196,17 @@ async function parse(definition: CommandDefinition, words: readonly string[]): P
     return undefined;
   }
   return toWords(parsed, options, definition);
+}
+
+/** A credential that was typed is known to more than who typed it, whatever the command would have made of it. */
+function refuseGuids(words: readonly string[], options: Readonly<Record<string, Options>>): void {
+  for (const [place, word] of words.entries()) {
+    const [, name, value] = /^--([^=]+)=(.*)$/s.exec(word) ?? [];
+    const option = name ?? (isValue(words[place - 1], options) ? words[place - 1]?.slice(2) : undefined);
+    // Thirty-two hex digits may be the name of a file, or of a database.
+    const isItsOwn = option !== undefined && option !== 'guid-file' && options[option]?.type === 'string';
+    if (!isItsOwn && HostGuid.parse(value ?? word) !== undefined) throw faults.guidOnCommandLine();
+  }
 }
 
 /** yargs reads `--dry-run=no` as a dry run that is off; a flag takes no value here. */

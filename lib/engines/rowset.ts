@@ -99,12 +99,16 @@ export interface UpdateOf<C extends Columns> {
  * Updates a set of rows, each found by its key.
  * @throws Error when an update misses its row: that must not pass for done (I-22)
  */
-export async function updateSet<C extends Columns>(
+export async function updateSet<C extends Columns>(writer: Writer, update: UpdateOf<C>, rows: readonly RowOf<C>[]): Promise<void> {
+  if (rows.length > 0) assertAll(update.table, await updateWhatIsThere(writer, update, rows), rows.length);
+}
+
+/** The same for rows that may have changed meanwhile. @returns how many it met */
+export async function updateWhatIsThere<C extends Columns>(
   writer: Writer,
   { columns, key, onlyWhere, table, values = {} }: UpdateOf<C>,
   rows: readonly RowOf<C>[],
-): Promise<void> {
-  if (rows.length === 0) return;
+): Promise<number> {
   const right = (name: string) => (name in values ? values[name] : `r."${name}"`);
   const set = Object.keys(columns)
     .filter((name) => name !== key && right(name) !== null)
@@ -117,7 +121,7 @@ export async function updateSet<C extends Columns>(
      WHERE "${table}"."${key}" = r."${key}"${condition}${suffix}`,
     [rowsetOf(rows), ...(onlyWhere?.bindings ?? [])],
   );
-  assertAll(table, new Set(updated.map((row) => String(row[key]))).size, rows.length);
+  return new Set(updated.map((row) => String(row[key]))).size;
 }
 
 /** Named aliases: other TDS servers spell the columns of OUTPUT in lower case. */

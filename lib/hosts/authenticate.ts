@@ -1,13 +1,14 @@
 /**
  * Does a GUID open a session? Asked as a careful consumer would: the hash under a key we know, the active state,
- * revocation, expiry, and the hash copy that the application's login reads (I-40, I-41). Reads only.
+ * revocation, expiry, and the hash copy that the application's login reads (I-40, I-41).
  */
 import type { HmacKey, KeyRing } from '../config/keys';
-import type { Reader } from '../engines/database';
+import { withTransaction, type Database, type Reader } from '../engines/database';
 import { idOf } from '../engines/rows';
+import type { Permit } from '../guard/guard';
 import { HostGuid } from './credential';
 import { stateOf, type CredentialState } from './state';
-import { toHostSession, type HostSession } from './store';
+import { recordUse, toHostSession, type HostSession } from './store';
 import { readCredentials, type CanvasCredentials } from './survey';
 
 /**
@@ -21,6 +22,8 @@ export type Verdict = 'valid' | 'expired' | 'revoked' | 'copy-differs' | 'unknow
 
 export interface Authentication {
   readonly verdict: Verdict;
+  /** Under the key that made it, else under the newest; undefined where the text is no GUID. */
+  readonly fingerprint: string | undefined;
   /** Whose GUID it is; undefined when that is unknown. */
   readonly of: Bearer | undefined;
   /** The public key of the old tool made it: whoever read that source could have, too. */
@@ -40,12 +43,17 @@ export interface Bearer {
 interface Match {
   readonly session: CanvasCredentials;
   readonly host: HostSession;
-  readonly isLegacy: boolean;
+  readonly key: HmacKey;
 }
 
-const UNKNOWN: Authentication = { verdict: 'unknown', of: undefined, warning: undefined, advice: undefined };
+/** An answer and the row it is about. */
+interface Judged {
+  readonly answer: Authentication;
+  readonly host: HostSession | undefined;
+}
 
 /**
+ * Asks and writes nothing.
  * @param text the GUID in any of its spellings, as a person or a file gives it
  * @param now the database's clock
  */
@@ -55,11 +63,48 @@ export async function authenticateHost(
   text: string,
   now: Date,
 ): Promise<Authentication> {
+  return (await judgeText(reader, keys, text, now)).answer;
+}
+
+/** An answer, and whether the use was recorded. */
+export interface RecordedAuthentication extends Authentication {
+  /** The time that stands in HostSessions.LastUsedAt, by the database's clock; undefined where the GUID is not valid. */
+  readonly usedAt: Date | undefined;
+}
+
+/**
+ * Asks, and where the GUID is valid records that it was used: both in one transaction. No lock is taken, so that nobody
+ * at a login waits for a long rotation; a credential that ends in between is judged again.
+ * @throws ToolkitError as `withTransaction`
+ */
+export async function authenticateAndRecord(
+  database: Database,
+  permit: Permit,
+  keys: KeyRing,
+  text: string,
+): Promise<RecordedAuthentication> {
+  return withTransaction(database, permit, undefined, async (writer) => {
+    const { answer, host } = await judgeText(writer, keys, text, writer.now);
+    if (answer.verdict !== 'valid' || host === undefined) return { ...answer, usedAt: undefined };
+    if (await recordUse(writer, host)) return { ...answer, usedAt: writer.now };
+    return { ...(await authenticateHost(writer, keys, text, writer.now)), usedAt: undefined };
+  });
+}
+
+async function judgeText(reader: Reader, keys: KeyRing, text: string, now: Date): Promise<Judged> {
   const guid = HostGuid.parse(text);
-  if (guid === undefined) return UNKNOWN;
+  if (guid === undefined) return { answer: unknown(undefined), host: undefined };
   const target = reader.admission.target.name;
-  const judged = (await findMatches(reader, keys, guid)).map((match) => judge(match, target, now));
-  return judged.find(({ verdict }) => verdict === 'valid') ?? judged.at(-1) ?? UNKNOWN;
+  const judged = (await findMatches(reader, keys, guid)).map((match) => ({
+    answer: judge(match, match.key === keys.legacy, guid, target, now),
+    host: match.host,
+  }));
+  const opens = judged.find(({ answer }) => answer.verdict === 'valid');
+  return opens ?? judged.at(-1) ?? { answer: unknown(guid.fingerprint(keys.signing)), host: undefined };
+}
+
+function unknown(fingerprint: string | undefined): Authentication {
+  return { verdict: 'unknown', fingerprint, of: undefined, warning: undefined, advice: undefined };
 }
 
 /** The index finds by hash; whether it is the GUID's is then compared byte by byte, in constant time. */
@@ -72,8 +117,9 @@ async function findMatches(reader: Reader, keys: KeyRing, guid: HostGuid): Promi
   const matches: Match[] = [];
   for (const row of rows) {
     const key = keyOf(keys, guid, toHostSession(row));
-    const [session] = key === undefined ? [] : await readCredentials(reader, [idOf(row, 'SessionId')]);
-    if (session !== undefined) matches.push({ session, host: toHostSession(row), isLegacy: key === keys.legacy });
+    if (key === undefined) continue;
+    const [session] = await readCredentials(reader, [idOf(row, 'SessionId')]);
+    if (session !== undefined) matches.push({ session, host: toHostSession(row), key });
   }
   return matches;
 }
@@ -85,13 +131,14 @@ function keyOf(keys: KeyRing, guid: HostGuid, { hash, hashKeyId }: HostSession):
   return [...known, ...legacy].find((key) => guid.matches(key, hash));
 }
 
-function judge({ host, isLegacy, session }: Match, target: string, now: Date): Authentication {
+function judge({ host, key, session }: Match, isLegacy: boolean, guid: HostGuid, target: string, now: Date): Authentication {
   const { canvasSessionId, ksessionsId } = session;
   const { expiresAt, hostSessionId } = host;
   const verdict = verdictOn(host, session.hashCopy, now);
   const warning = isLegacy && verdict === 'valid' ? 'legacy-key' : undefined;
   return {
     verdict,
+    fingerprint: guid.fingerprint(key),
     of: { canvasSessionId, ksessionsId, hostSessionId, expiresAt },
     warning,
     advice: warning === undefined ? undefined : adviceFor(target, canvasSessionId, ksessionsId),

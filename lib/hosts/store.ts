@@ -12,7 +12,7 @@ import { v4 as uuidV4 } from 'uuid';
 import type { ChainHead } from '../audit';
 import type { Reader, Writer } from '../engines/database';
 import { dateOf, dateOrNull, flagOf, idOf, numberOf, textOf, textOrNull, type Row } from '../engines/rows';
-import { collated, ID, insertSet, rowset, rowsetOf, rowsetOfIds, updateSet, type Columns } from '../engines/rowset';
+import { collated, ID, insertSet, rowset, rowsetOf, rowsetOfIds, updateSet, updateWhatIsThere, type Columns } from '../engines/rowset';
 import { faults } from '../errors';
 import type { SourceSession } from '../source';
 
@@ -280,6 +280,24 @@ export async function endHostSessions(writer: Writer, endings: readonly Ending[]
       UpdatedAt: writer.now,
     })),
   );
+}
+
+/** Stores when a credential was last used, while it is still the one that was judged. @returns whether it is */
+export async function recordUse(writer: Writer, { hash, hostSessionId }: HostSession): Promise<boolean> {
+  // A case-insensitive collation must not make two hashes equal.
+  const stored = collated(writer.dialect, `"${HOST_SESSIONS}"."HostGuidHash"`, 'exact');
+  const isStill = `${ONLY_ACTIVE.condition} AND "${HOST_SESSIONS}"."RevokedAt" IS NULL AND ${stored} = ?`;
+  const met = await updateWhatIsThere(
+    writer,
+    {
+      table: HOST_SESSIONS,
+      key: 'HostSessionId',
+      columns: { HostSessionId: 'id', LastUsedAt: 'time' },
+      onlyWhere: { condition: isStill, bindings: [...ONLY_ACTIVE.bindings, hash] },
+    },
+    [{ HostSessionId: hostSessionId, LastUsedAt: writer.now }],
+  );
+  return met === 1;
 }
 
 /** Stores the heads of chains, by host session id. */

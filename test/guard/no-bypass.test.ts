@@ -5,7 +5,7 @@ import { requireTarget } from '../../lib/access';
 import { PACKAGE_ROOT, readSettings } from '../../lib/config/settings';
 import { ToolkitError } from '../../lib/errors';
 import { readSources } from '../helpers/imports';
-import { pgliteLane, retarget, type Scratch } from '../helpers/lanes';
+import { guidFile, pgliteLane, retarget, type Scratch } from '../helpers/lanes';
 import { run, runHere } from '../helpers/script';
 
 /** What people try in order to get past a guard. */
@@ -76,6 +76,8 @@ for (const engine of ['postgres', 'mssql']) {
   });
 }
 
+const GUID_FILE = guidFile();
+
 /** What each script is run with; a new script without an entry fails the test below. */
 const VERBS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   audit: [[]],
@@ -86,7 +88,7 @@ const VERBS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   provision: [['15'], ['--dry-run', '--if-exists', 'keep']],
   revoke: [['15'], ['--dry-run']],
   rotate: [['15'], ['--dry-run']],
-  verify: [[]],
+  verify: [[], ['--guid-file', GUID_FILE]],
 };
 
 const SCRIPTS = readdirSync(join(PACKAGE_ROOT, 'scripts'))
@@ -123,7 +125,7 @@ function withValue(name: string, takesOne: boolean, choice: string | undefined, 
   writeFileSync(ids, '15\n');
   const values: Record<string, string> = {
     wait: '1', expires: '1d', link: '1=15', out: join(folder, 'out.txt'), file: ids, 'max-failures': '1', 'older-than': '1d',
-    'expiring-within': '1d', only: 'guard', skip: 'schema',
+    'expiring-within': '1d', only: 'guard', skip: 'schema', 'guid-file': GUID_FILE,
   };
   return [`--${name}`, values[name] ?? choice ?? 'KSESSIONS_DEV is meant'];
 }

@@ -2,7 +2,7 @@ import test from 'ava';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../lib/config/settings';
-import { pgliteLane, postgresLane, postgresUrl, retarget, type Scratch } from '../helpers/lanes';
+import { guidFile, pgliteLane, postgresLane, postgresUrl, retarget, type Scratch } from '../helpers/lanes';
 import { jsonLines, runHere, start, type Finished } from '../helpers/script';
 import { shareScratch } from '../helpers/shared';
 
@@ -27,7 +27,7 @@ const WORDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   migrate: [['status']],
   audit: [[], ['15'], ['99999']],
   list: [['15'], ['99999'], ['--state', 'live']],
-  verify: [[], ['--only', 'nothing'], ['--list']],
+  verify: [[], ['--only', 'nothing'], ['--list'], ['--guid-file', guidFile()]],
   consolidate: [['--apply']],
   handoff: [['--database', 'KSESSIONS', '--out', 'handoff']],
 };

@@ -58,6 +58,15 @@ export function scratchFolder(t: Owner): string {
   return folder;
 }
 
+/** A file with a GUID of nobody's, which only the user can read; it lasts as long as the process. */
+export function guidFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'canvas-host-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, 'guid.txt');
+  writeFileSync(path, '11111111-1111-4111-8111-111111111111\n', { mode: 0o600 });
+  return path;
+}
+
 /** Writes a list of targets with one entry, and gives the variables that choose it. */
 export function writeTargets(folder: string, entry: object, env: NodeJS.ProcessEnv = {}): Scratch {
   const targetsFile = join(folder, 'targets.json');

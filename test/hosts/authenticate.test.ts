@@ -1,12 +1,15 @@
 import test from 'ava';
 import { requireTarget, type Access } from '../../lib/access';
 import { HmacKey, readKeys, type KeyRing } from '../../lib/config/keys';
-import { readClock } from '../../lib/engines/database';
-import { authenticateHost, type Authentication } from '../../lib/hosts/authenticate';
+import { readClock, withTransaction } from '../../lib/engines/database';
+import { authenticateAndRecord, authenticateHost, type Authentication } from '../../lib/hosts/authenticate';
 import { consolidate } from '../../lib/hosts/consolidate';
-import { execute, lanes, scratchFolder, TEST_KEY, writeTargets, type Lane } from '../helpers/lanes';
+import { HostGuid } from '../../lib/hosts/credential';
+import { recordUse, toHostSession } from '../../lib/hosts/store';
+import { access, execute, lanes, scratchFolder, TEST_KEY, writeTargets, type Lane } from '../helpers/lanes';
 import { legacyGuid, legacyHash, migratedLegacy, OLD_KEY, openForRepair } from '../helpers/legacy';
-import { provisionHere } from '../helpers/state';
+import { PHRASES } from '../helpers/phrases';
+import { provisionHere, rowsOf } from '../helpers/state';
 
 const keyOf = (text: string) => new HmacKey(Buffer.from(text, 'utf8'));
 
@@ -40,7 +43,8 @@ function exercise(lane: Lane): void {
       const legacy = withLegacy(open.keys);
       for (const [id, ksessionsId, canvasSessionId] of [[19, 15, 219], [18, null, 215]] as const) {
         const guid = legacyGuid(id);
-        t.deepEqual(await ask(open, open.keys, guid), { verdict: 'unknown', of: undefined, warning: undefined, advice: undefined });
+        const fingerprint = HostGuid.parse(guid)?.fingerprint(open.keys.signing);
+        t.deepEqual(await ask(open, open.keys, guid), { verdict: 'unknown', fingerprint, of: undefined, warning: undefined, advice: undefined });
         for (const spelling of [guid, guid.toUpperCase(), `{${guid}}`, guid.replaceAll('-', ''), ` ${guid}\n`]) {
           const answer = await ask(open, legacy, spelling);
           t.like(answer, { verdict: 'valid', warning: 'legacy-key', of: { hostSessionId: id, canvasSessionId, ksessionsId } });
@@ -61,7 +65,8 @@ function exercise(lane: Lane): void {
       const { guid } = await provisionHere(open, { ksessionsId: 212 });
       const signing = keyOf('next-key-abcdefghijklmnop-0123456789');
       const next: KeyRing = { signing, all: [signing, open.keys.signing], legacy: undefined };
-      t.like(await ask(open, next, guid), { verdict: 'valid', warning: undefined, of: { ksessionsId: 212 } });
+      const fingerprint = HostGuid.parse(guid)?.fingerprint(open.keys.signing);
+      t.like(await ask(open, next, guid), { verdict: 'valid', fingerprint, warning: undefined, of: { ksessionsId: 212 } });
       t.is((await ask(open, { ...next, all: [next.signing] }, guid)).verdict, 'unknown', 'its key was taken away');
 
       const hosts = 'UPDATE canvas."HostSessions" SET "HashKeyId" =';
@@ -89,6 +94,56 @@ function exercise(lane: Lane): void {
       t.deepEqual(await verdicts(), ['valid', 'copy-differs', 'expired', 'revoked', 'copy-differs', 'revoked']);
       await consolidate(database, permit, keys, { actor: 'suite', reason: null, apply: true }, () => Promise.resolve());
       t.deepEqual(await verdicts(), ['revoked', 'valid', 'expired', 'revoked', 'valid', 'revoked']);
+    });
+  });
+
+  test.serial(name('the use of a valid GUID is recorded by the database\'s clock, and of no other; nothing else changes'), async (t) => {
+    const { yesterday } = PHRASES[lane.dialect];
+    await access(await lane.ready(t), async (open) => {
+      const { database, keys, permit } = open;
+      const { guid, outcome } = await provisionHere(open, { ksessionsId: 15 });
+      const { guid: other } = await provisionHere(open, { ksessionsId: 212 });
+      const use = (text: string) => authenticateAndRecord(database, permit, keys, text);
+      const before = await rowsOf(database);
+      await ask(open, keys, guid);
+      t.deepEqual(await rowsOf(database), before, 'without being asked to, nothing is written');
+      const from = await readClock(database);
+      const { usedAt, verdict } = await use(guid.toUpperCase());
+      t.is(verdict, 'valid');
+      t.true(usedAt !== undefined && usedAt >= from && usedAt <= (await readClock(database)));
+      const [listed] = await database.canvas.ask<{ HostSessionId: string; LastUsedAt: Date }>(
+        'SELECT "HostSessionId" AS "HostSessionId", "LastUsedAt" AS "LastUsedAt" FROM canvas."HostSessions" WHERE "LastUsedAt" IS NOT NULL',
+      );
+      t.deepEqual([Number(listed?.HostSessionId)], [outcome.hostSessionId]);
+      t.deepEqual(listed?.LastUsedAt, usedAt);
+      const noUse = `UPDATE canvas."HostSessions" SET "LastUsedAt" = NULL`;
+      await execute(open, noUse);
+      t.deepEqual(await rowsOf(database), before, 'the time is all that was written');
+
+      const live = `WHERE "SessionId" = ${outcome.canvasSessionId}`;
+      await execute(open, `UPDATE canvas."HostSessions" SET "ExpiresAt" = ${yesterday} ${live}`);
+      const rejected = await rowsOf(database);
+      t.like(await use(guid), { verdict: 'expired', usedAt: undefined });
+      t.like(await use(HostGuid.make().reveal()), { verdict: 'unknown', usedAt: undefined });
+      t.like(await use('nonsense'), { verdict: 'unknown', fingerprint: undefined, usedAt: undefined });
+      t.deepEqual(await rowsOf(database), rejected);
+      t.is((await use(other)).verdict, 'valid');
+    });
+  });
+
+  test.serial(name('a GUID that is replaced between its judgement and its record is judged again'), async (t) => {
+    await access(await lane.ready(t), async (open) => {
+      const { database, keys, permit } = open;
+      const { guid, outcome } = await provisionHere(open, { ksessionsId: 15 });
+      await withTransaction(database, permit, undefined, async (writer) => {
+        const [row] = await writer.from('canvas', 'HostSessions').where({ HostSessionId: outcome.hostSessionId });
+        const judged = toHostSession(row ?? {});
+        t.false(await recordUse(writer, { ...judged, hash: judged.hash.toLowerCase() }), 'a hash is compared byte by byte');
+        t.true(await recordUse(writer, judged));
+        await writer.table('HostSessions').update({ IsActive: false });
+        t.false(await recordUse(writer, judged));
+      });
+      t.like(await authenticateAndRecord(database, permit, keys, guid), { verdict: 'revoked', usedAt: undefined });
     });
   });
 }
