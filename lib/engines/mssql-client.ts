@@ -56,7 +56,11 @@ function called(start: (done: Done) => void): Promise<void> {
   return new Promise((resolve, reject) => start((error) => (error ? reject(error) : resolve())));
 }
 
-/** The driver's time-outs end with the first packet of an answer; this one stands behind them. @param limitMs 0 for none */
+/**
+ * The driver's time-outs end with the first packet of an answer; this one stands behind them, for all of it.
+ * @param limitMs 0 for none
+ * @param isAlive of an answer that may take as long as somebody reads it
+ */
 function answered(connection: Connection, limitMs: number, start: (done: Done) => void, isAlive?: () => boolean): Promise<void> {
   const { cancelTimeout } = inside(connection).config.options;
   const boundMs = limitMs === 0 ? 0 : limitMs + 2 * cancelTimeout;
@@ -126,14 +130,25 @@ export function mssqlClient(configure?: () => ConnectionConfiguration): typeof K
     }
 
     override async _stream(connection: Connection, query: Query, stream: Writable): Promise<void> {
+      let isProgress = false;
+      let reading: Request | undefined;
       const onRow = (row: Cell[], request: Request) => {
+        isProgress = true;
         if (stream.write(toObject(row))) return;
         request.pause();
         stream.once('drain', () => request.resume());
       };
       // Whoever leaves early gives the connection back, and must not leave a paused answer in it.
-      const onRequest = (request: Request) => void stream.once('close', () => request.cancel());
-      await send(this, connection, query, onRow, onRequest).catch((error: Error) => {
+      const onRequest = (request: Request) => {
+        reading = request;
+        stream.once('close', () => request.cancel());
+      };
+      const isAlive = () => {
+        const isMoving = isProgress || reading?.paused === true;
+        isProgress = false;
+        return isMoving;
+      };
+      await send(this, connection, query, onRow, onRequest, isAlive).catch((error: Error) => {
         stream.destroy(error);
         throw error;
       });
@@ -158,16 +173,18 @@ function send(
   query: Query,
   onRow: (row: Cell[], request: Request) => void,
   onRequest: (request: Request) => void = () => undefined,
+  isAlive?: () => boolean,
 ): Promise<void> {
   return inTurn(connection, async () => {
     if (client.transacting === true) assertOpen(connection);
     const limitMs = limits.get(client) ?? inside(connection).config.options.requestTimeout;
-    await execute(connection, limitMs, (done) => {
+    const make = (done: Done) => {
       const request = toRequest(client, query, done);
       request.on('row', (row: Cell[]) => onRow(row, request));
       onRequest(request);
       return request;
-    }).catch((error: unknown) => {
+    };
+    await execute(connection, limitMs, make, isAlive).catch((error: unknown) => {
       if (client.transacting === true) failed.add(connection);
       throw error;
     });
@@ -184,22 +201,15 @@ function toRequest(client: Dialect, { sql, bindings = [] }: Query, done: Done): 
 }
 
 /** @param limitMs 0 for none */
-function execute(connection: Connection, limitMs: number, make: (done: Done) => Request): Promise<void> {
-  let request: Request | undefined;
-  let isProgress = false;
+function execute(connection: Connection, limitMs: number, make: (done: Done) => Request, isAlive?: () => boolean): Promise<void> {
   const dispatch = (done: Done) => {
-    request = make(done);
+    const request = make(done);
     request.setTimeout(limitMs);
-    request.on('row', () => (isProgress = true));
     // Without parameters as a plain batch: SET options last only then, and some DDL must stand alone in its batch.
     if (request.parameters.length === 0) connection.execSqlBatch(request);
     else connection.execSql(request);
   };
-  return answered(connection, limitMs, dispatch, () => {
-    const isAlive = isProgress || request?.paused === true;
-    isProgress = false;
-    return isAlive;
-  });
+  return answered(connection, limitMs, dispatch, isAlive);
 }
 
 /** With XACT_ABORT an error ends the transaction on the server; what is sent then commits by itself. */

@@ -383,6 +383,16 @@ test('a stream that is left early gives its connection back', async (t) => {
   t.deepEqual(server.statements(), ['rows', 'next']);
 });
 
+test.serial('a stream may take longer than a statement, as long as something comes', async (t) => {
+  const server = await startResponder(t, ({ sql }) => (sql === 'rows' ? 'endless' : undefined));
+  const knex = open(t, makers.ours, { port: server.port, cancelTimeout: 200, requestTimeout: 200 });
+  const began = performance.now();
+  for await (const row of knex.raw('rows').stream()) {
+    t.deepEqual(row, { n: 1 });
+    if (performance.now() - began > 1500) break;
+  }
+});
+
 test('an error reaches whoever reads the stream', async (t) => {
   const server = await startResponder(t, refusing);
   const stream = open(t, makers.ours, server).raw('refused').stream();
@@ -396,6 +406,7 @@ test('an error reaches whoever reads the stream', async (t) => {
 for (const [what, script] of [
   ['a server that is busy', ({ sql }) => (sql === 'slow' ? new Promise(ignore) : undefined)],
   ['a server that is gone in the middle of its answer', ({ sql }) => (sql === 'slow' ? 'half' : undefined)],
+  ['a server whose answer does not end', ({ sql }) => (sql === 'slow' ? 'endless' : undefined)],
 ] as const satisfies readonly (readonly [string, Script])[]) {
   test(`the limit of a transaction ends its statements at ${what}, and those of no other`, async (t) => {
     const server = await startResponder(t, script);

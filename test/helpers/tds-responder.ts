@@ -6,6 +6,7 @@
 import type { ExecutionContext } from 'ava';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** One message of a client. */
 export interface Heard {
@@ -22,9 +23,9 @@ export interface Heard {
 
 /**
  * What happens at a message. Tokens are the answer; `silence` is a server or network that is gone without a word,
- * `half` one that is gone in the middle of its answer; `cut` closes the socket.
+ * `half` one that is gone in the middle of its answer, `endless` one whose answer goes on and on; `cut` closes the socket.
  */
-export type Reaction = readonly Buffer[] | 'silence' | 'half' | 'cut';
+export type Reaction = readonly Buffer[] | 'silence' | 'half' | 'endless' | 'cut';
 
 /** Asked at each message; undefined is the usual answer. A promise is a server that is busy until it settles. */
 export type Script = (heard: Heard) => Reaction | undefined | Promise<Reaction | undefined>;
@@ -123,9 +124,18 @@ class Session {
     if (reaction === 'cut') this.socket.destroy();
     this.#isGone = typeof reaction === 'string';
     if (reaction === 'half') this.socket.write(packet(usual()[0]?.subarray(0, 3) ?? Buffer.alloc(0), false));
+    if (reaction === 'endless') void this.#goOn();
     if (typeof reaction === 'string' || heard.kind === 'accept') return;
     if (reaction.includes(ROLLED_BACK)) this.#transaction = null;
     this.socket.write(packet(Buffer.concat(reaction)));
+  }
+
+  /** A row every few milliseconds, until nobody is there any more. */
+  async #goOn(): Promise<void> {
+    const [columns, row] = table(['n'], [1]);
+    if (columns === undefined || row === undefined) return;
+    this.socket.write(packet(columns, false));
+    for (; !this.socket.destroyed; await sleep(5)) this.socket.write(packet(row, false));
   }
 
   /** 2.2.7.9: BEGIN has the descriptor as new value, COMMIT and ROLLBACK as old one. */
