@@ -177,8 +177,10 @@ function whyLeftOut(id: string, { only, skip }: Selection): string | undefined {
 export const isMeant = (id: string, word: string) => id === word || id.startsWith(`${word}.`);
 
 function verdictOf(records: readonly CheckRecord[], failOn: Severity): Verdict {
-  const stops = ({ severity, status }: CheckRecord) =>
-    (status === 'fail' || status === 'warn') && SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(failOn);
-  if (records.some(stops)) return 'fail';
+  if (records.some((record) => stops(record, failOn))) return 'fail';
   return records.some(({ status }) => status === 'error') ? 'error' : 'pass';
 }
+
+/** Does what was seen stop a release? What could not be found out lets none pass either, and is told apart. */
+export const stops = ({ severity, status }: CheckRecord, failOn: Severity) =>
+  (status === 'fail' || status === 'warn') && SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(failOn);

@@ -6,14 +6,14 @@ import type { Outcome } from '../hosts/change';
 import type { Plan } from '../hosts/plan';
 import type { Receipt } from '../hosts/writing';
 import type { Enrolment } from '../migrations/enrol';
+import { plain } from '../reports/text';
+
+export { plain };
 
 /** Version of the JSON lines; a field that changes its meaning changes it. */
 export const SCHEMA = 'canvas-host/1';
 
 export const SAMPLE_DATA = 'This is sample data in the embedded database; the GUID opens nothing else.';
-
-/** A title may hold anything: a line end would forge a line, an escape would speak to the terminal. */
-export const plain = (text: string) => text.replace(/[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]+/gu, ' ');
 
 /** Labelled values, one a line. */
 export const rows = (pairs: readonly (readonly [string, string | number | null])[]) =>

@@ -1,7 +1,7 @@
 /** The report of one run of the gate, as a value: every format is made from it and from nothing else. */
 import { packageVersion } from '../config/settings';
 import type { Target } from '../config/targets';
-import { groupOf, GROUPS, type Group, type Severity, type Status } from '../checks/check';
+import { groupOf, GROUPS, SEVERITIES, type Group, type Severity, type Status } from '../checks/check';
 import type { CheckRecord, Outcome, Verdict } from '../checks/gate';
 import type { Database } from '../engines/database';
 import type { Code, Words } from '../errors';
@@ -84,6 +84,28 @@ export function byGroup(checks: readonly CheckRecord[]): { group: Group; title: 
   return Object.entries(GROUPS)
     .map(([group, title]) => ({ group: group as Group, title, checks: checks.filter(({ id }) => groupOf(id) === group) }))
     .filter(({ checks: some }) => some.length > 0);
+}
+
+/** What does not hold or could not be found out, the worst first; of what is as bad, in the order of the report. */
+export function worstFirst(checks: readonly CheckRecord[]): CheckRecord[] {
+  const badness = ({ severity, status }: CheckRecord) => OPEN.indexOf(status) + OPEN.length * SEVERITIES.indexOf(severity);
+  return checks.filter(({ status }) => OPEN.includes(status)).toSorted((a, b) => badness(a) - badness(b));
+}
+
+const OPEN: readonly Status[] = ['fail', 'error', 'warn'];
+
+/** Where and when it was, labelled; what nobody could ask is said to be unknown. */
+export function placesOf({ durationMs, failOn, startedAt, target, toolVersion }: Report): [label: string, value: string][] {
+  const named = (place: { server: string | null; database: string | null } | null | undefined) =>
+    place?.database == null ? 'not known: it was not opened' : `${place.database} on ${place.server}`;
+  return [
+    ['Target', target === null ? 'not known' : `${target.name} (${target.environment}${target.sampleData ? ', sample data' : ''})`],
+    ['Canvas', named(target)],
+    ['KSESSIONS', named(target?.source)],
+    ['Looked at', `${startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}, in ${(durationMs / 1000).toFixed(1)} s`],
+    ['Stops a release', `${failOn} and worse`],
+    ['canvas-host-toolkit', toolVersion],
+  ];
 }
 
 /** How many checks ended each way. */

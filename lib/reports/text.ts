@@ -5,16 +5,19 @@ import { byGroup, verdictSentence, type Report } from './report';
 
 const MARKS: Record<Status, string> = { pass: 'ok   ', fail: 'FAIL ', warn: 'warn ', error: 'ERROR', skipped: 'skip ' };
 
+/** A title may hold anything: a line end would forge a line, an escape would speak to the terminal. */
+export const plain = (text: string) => text.replace(/[\p{Cc}\p{Cs}\u2028\u2029\u202A-\u202E\u2066-\u2069]+/gu, ' ');
+
 /** A report as lines of text. */
 export function toText(report: Report): string {
   const groups = byGroup(report.checks).map(({ checks, title }) => `${title}\n${checks.map(checkLines).join('')}\n`);
-  const refusal = report.refusal === null ? '' : `The target could not be opened: ${report.refusal.what}\n\n`;
+  const refusal = report.refusal === null ? '' : `The target could not be opened: ${plain(report.refusal.what)}\n\n`;
   return `${groups.join('')}${refusal}${verdictSentence(report)}\n`;
 }
 
 function checkLines({ evidence, id, remedy, status, title }: CheckRecord): string {
   const head = `  ${MARKS[status]} ${id.padEnd(28)} ${title}\n`;
   if (status === 'pass' || status === 'skipped') return head;
-  const told = evidence.map((sentence) => `${' '.repeat(10)}${sentence}\n`).join('');
-  return `${head}${told}${remedy === null ? '' : `${' '.repeat(10)}To mend it: ${remedy}\n`}`;
+  const told = evidence.map((sentence) => `${' '.repeat(10)}${plain(sentence)}\n`).join('');
+  return `${head}${told}${remedy === null ? '' : `${' '.repeat(10)}To mend it: ${plain(remedy)}\n`}`;
 }
