@@ -1,5 +1,7 @@
 /** Every check, in the order of a report. */
 import { groupOf, GROUPS, type Group } from './check';
+import { CREDENTIAL_CHECKS } from './credentials';
+import { DATA_CHECKS } from './data';
 import type { Checks } from './gate';
 import { GUARD_CHECKS } from './guard';
 import { MIGRATION_CHECKS } from './migrations';
@@ -7,7 +9,7 @@ import { SCHEMA_CHECKS } from './schema';
 
 export const CHECKS: Checks = {
   beforehand: [],
-  there: [...GUARD_CHECKS, ...MIGRATION_CHECKS, ...SCHEMA_CHECKS],
+  there: [...GUARD_CHECKS, ...MIGRATION_CHECKS, ...SCHEMA_CHECKS, ...DATA_CHECKS, ...CREDENTIAL_CHECKS],
 };
 
 /** Ids and groups: what `--only` and `--skip` take. */

@@ -2,6 +2,7 @@
 import type { KeyRing } from '../config/keys';
 import type { Reader } from '../engines/database';
 import { numberOf, textOrNull, type Row } from '../engines/rows';
+import { isLive } from './survey';
 
 /**
  * current  the key that hashes new credentials
@@ -33,8 +34,7 @@ export function standingOf(keys: KeyRing | undefined, keyId: string | null): Key
 
 const LIVE = `
   SELECT h."HashKeyId" AS "keyId", COUNT(*) AS "n" FROM canvas."HostSessions" h
-  WHERE h."IsActive" = ? AND h."RevokedAt" IS NULL AND (h."ExpiresAt" IS NULL OR h."ExpiresAt" > ?)
-  GROUP BY h."HashKeyId"`;
+  WHERE ${isLive('h')} GROUP BY h."HashKeyId"`;
 
 const EVENTS = `
   SELECT e."HashKeyId" AS "keyId", COUNT(*) AS "n" FROM canvas."HostSessionEvents" e GROUP BY e."HashKeyId"`;

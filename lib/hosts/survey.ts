@@ -37,6 +37,30 @@ const NEXT_BATCH = `OFFSET 0 ROWS FETCH NEXT ${BATCH} ROWS ONLY`;
 
 const isActive = (row: string) => `${row}."IsActive" = ?`;
 
+// --- conditions, for whoever looks at the same -----------------------------------------------------------------------
+
+/** A host session that opens: active, not revoked, not past its date. Its bindings are `true` and the database's clock. */
+export const isLive = (row: string) =>
+  `${isActive(row)} AND ${row}."RevokedAt" IS NULL AND (${row}."ExpiresAt" IS NULL OR ${row}."ExpiresAt" > ?)`;
+
+/** A canvas session whose KSESSIONS id no session can have. */
+export const IMPOSSIBLE_LINK = `s."KSessionsId" NOT BETWEEN 1 AND ${MAX_KSESSIONS_ID}`;
+
+/** A hash that opens canvas session `s`, which never had a host session. */
+export const COPY_ALONE = `s."HostGuid" <> ''
+      AND NOT EXISTS (SELECT 1 FROM canvas."HostSessions" h WHERE h."SessionId" = s."SessionId")`;
+
+/** Host session `h` belongs to a canvas session that is not there (I-14). */
+export const ORPHAN = 'NOT EXISTS (SELECT 1 FROM canvas."Sessions" s WHERE s."SessionId" = h."SessionId")';
+
+/** KSESSIONS ids of several canvas sessions, to follow a condition on `s`. */
+export const TWO_CANVAS_ROWS = `s."KSessionsId" BETWEEN 1 AND ${MAX_KSESSIONS_ID} GROUP BY s."KSessionsId" HAVING COUNT(*) > 1`;
+
+/** Canvas session `s` opens and is linked to no KSESSIONS session, and `h` is its newest live host session. Bindings as `isLive`. */
+export const OPEN_WITHOUT_LINK = `s."KSessionsId" IS NULL AND h."HostSessionId" = (
+    SELECT MAX(l."HostSessionId") FROM canvas."HostSessions" l WHERE l."SessionId" = s."SessionId" AND ${isLive('l')})
+  AND NOT EXISTS (${declaredAlone('s."SessionId"')})`;
+
 /** Hand-made rows have ids of zero and below: reading begins before all of them. */
 const BEFORE_ALL = Number.MIN_SAFE_INTEGER;
 
@@ -51,13 +75,18 @@ const ID_COLUMNS = [
  * @throws ToolkitError DATA_NOT_READY, with the first one
  */
 export async function requireReadableIds(reader: Reader): Promise<void> {
+  for await (const { column, id } of findUnreadableIds(reader)) throw faults.idBeyond(column, id);
+}
+
+/** Of each column of ids the first one that cannot be told from its neighbours. */
+export async function* findUnreadableIds(reader: Reader): AsyncGenerator<{ readonly column: string; readonly id: string }> {
   for (const [table, column] of ID_COLUMNS) {
     const [row] = await reader.ask<Row>(
       `SELECT "${column}" AS "id" FROM canvas."${table}"
        WHERE "${column}" >= ${Number.MAX_SAFE_INTEGER} OR "${column}" <= ${BEFORE_ALL}
        ORDER BY "${column}" OFFSET 0 ROWS FETCH NEXT 1 ROWS ONLY`,
     );
-    if (row !== undefined) throw faults.idBeyond(`canvas.${table}.${column}`, textOf(row, 'id'));
+    if (row !== undefined) yield { column: `canvas.${table}.${column}`, id: textOf(row, 'id') };
   }
 }
 
@@ -149,9 +178,7 @@ export const isPossibleLink = (ksessionsId: number) => ksessionsId >= 1 && ksess
 /** Which of them the application's users meant cannot be read from the rows. */
 async function* findTwoCanvasRows(reader: Reader): AsyncGenerator<Finding> {
   const sql = `
-    SELECT s."KSessionsId" AS "id" FROM canvas."Sessions" s
-    WHERE s."KSessionsId" > ? AND s."KSessionsId" BETWEEN 1 AND ${MAX_KSESSIONS_ID}
-    GROUP BY s."KSessionsId" HAVING COUNT(*) > 1`;
+    SELECT s."KSessionsId" AS "id" FROM canvas."Sessions" s WHERE s."KSessionsId" > ? AND ${TWO_CANVAS_ROWS}`;
   for await (const rows of inBatches(reader, sql, [])) {
     for (const row of rows) yield await readTwoCanvasRows(reader, idOf(row, 'id'));
   }
@@ -178,30 +205,27 @@ async function readTwoCanvasRows(reader: Reader, ksessionsId: number): Promise<F
 async function* findImpossibleLinks(reader: Reader): AsyncGenerator<Finding> {
   const sql = `
     SELECT s."SessionId" AS "id", s."KSessionsId" AS "KSessionsId", s."Title" AS "Title" FROM canvas."Sessions" s
-    WHERE s."SessionId" > ? AND s."KSessionsId" NOT BETWEEN 1 AND ${MAX_KSESSIONS_ID}`;
+    WHERE s."SessionId" > ? AND ${IMPOSSIBLE_LINK}`;
   yield* findingsOf(reader, 'impossible-link', sql, []);
 }
 
 /** Somebody has said of a canvas session that it stands for no KSESSIONS session: that word stands in the trail. */
-const declaredAlone = (canvasSessionId: string) => `
+function declaredAlone(canvasSessionId: string): string {
+  return `
   SELECT 1 AS "one" FROM canvas."HostSessions" b JOIN canvas."HostSessionEvents" e ON e."HostSessionId" = b."HostSessionId"
   WHERE b."SessionId" = ${canvasSessionId} AND e."Action" = 'linked' AND e."KSessionsId" IS NULL`;
-
-/** Canvas sessions that open and are linked to no KSESSIONS session, each with its newest live host session. */
-const OPEN_WITHOUT_LINK = `
-  SELECT s."SessionId" AS "id", s."Title" AS "Title", h."HostSessionId" AS "HostSessionId"
-  FROM canvas."Sessions" s JOIN canvas."HostSessions" h ON h."SessionId" = s."SessionId"
-  WHERE s."SessionId" > ? AND s."KSessionsId" IS NULL AND h."HostSessionId" = (
-    SELECT MAX(l."HostSessionId") FROM canvas."HostSessions" l WHERE l."SessionId" = s."SessionId" AND ${isActive('l')}
-      AND l."RevokedAt" IS NULL AND (l."ExpiresAt" IS NULL OR l."ExpiresAt" > ?))
-  AND NOT EXISTS (${declaredAlone('s."SessionId"')})`;
+}
 
 /**
  * The id and the title of such a session are no proof: canvas 215 was not KSESSIONS 215 (I-21), and provisioning the
  * session it does stand for would make a second row (I-20).
  */
 async function* findOpenWithoutLink(reader: Reader, now: Date): AsyncGenerator<Finding> {
-  yield* findingsOf(reader, 'unlinked', OPEN_WITHOUT_LINK, [true, now]);
+  const sql = `
+    SELECT s."SessionId" AS "id", s."Title" AS "Title", h."HostSessionId" AS "HostSessionId"
+    FROM canvas."Sessions" s JOIN canvas."HostSessions" h ON h."SessionId" = s."SessionId"
+    WHERE s."SessionId" > ? AND ${OPEN_WITHOUT_LINK}`;
+  yield* findingsOf(reader, 'unlinked', sql, [true, now]);
 }
 
 /**
@@ -252,8 +276,7 @@ export async function isDeclaredAlone(reader: Reader, canvasSessionId: number): 
 async function* findCopiesAlone(reader: Reader): AsyncGenerator<Finding> {
   const sql = `
     SELECT s."SessionId" AS "id", s."KSessionsId" AS "KSessionsId", s."Title" AS "Title" FROM canvas."Sessions" s
-    WHERE s."SessionId" > ? AND s."HostGuid" <> ''
-      AND NOT EXISTS (SELECT 1 FROM canvas."HostSessions" h WHERE h."SessionId" = s."SessionId")`;
+    WHERE s."SessionId" > ? AND ${COPY_ALONE}`;
   yield* findingsOf(reader, 'copy-alone', sql, []);
 }
 
@@ -278,7 +301,7 @@ async function* findingsOf(
 async function* findOrphans(reader: Reader): AsyncGenerator<Finding> {
   const sql = `
     SELECT h."HostSessionId" AS "id", h."SessionId" AS "SessionId" FROM canvas."HostSessions" h
-    WHERE h."HostSessionId" > ? AND NOT EXISTS (SELECT 1 FROM canvas."Sessions" s WHERE s."SessionId" = h."SessionId")`;
+    WHERE h."HostSessionId" > ? AND ${ORPHAN}`;
   for await (const rows of inBatches(reader, sql, [])) {
     yield* rows.map((row) => ({
       kind: 'orphan' as const,
