@@ -198,7 +198,8 @@ function nearMiss(shape: IndexShape, indexes: readonly LiveIndex[]): { kind: Dif
   const sameUniqueness = usable.find(({ unique }) => unique === shape.unique);
   if (sameUniqueness !== undefined) return { kind: 'index filter', nearest: sameUniqueness };
   const [nearest] = alike;
-  return { kind: 'missing index', ...(nearest === undefined ? {} : { nearest }) };
+  // Without its index nothing is unique, and that matters more than a scan (I-15).
+  return { kind: shape.unique ? 'lost uniqueness' : 'missing index', ...(nearest === undefined ? {} : { nearest }) };
 }
 
 function indexText(index: IndexShape & Partial<LiveIndex>): string {

@@ -50,6 +50,26 @@ export function shareAccess(lane: Lane): WithCleared {
   };
 }
 
+/** A target and what opened it. */
+export interface Opened {
+  readonly scratch: Scratch;
+  readonly open: Access;
+}
+
+/** One ready target, open for all tests of a file. @param fill what each of them finds there */
+export function shareOpened(lane: Lane, fill: (open: Access) => Promise<void>): () => Opened {
+  const owner = fileOwner();
+  let opened: Opened | undefined;
+  test.serial.before(async () => {
+    const scratch = await lane.ready(owner);
+    const open = await keepOpen(owner, scratch);
+    await fill(open);
+    opened = { scratch, open };
+  });
+  test.after.always(() => owner.end());
+  return () => given(opened);
+}
+
 /** Opens a target until its owner ends. */
 function keepOpen(owner: Owner, scratch: Scratch): Promise<Access> {
   return new Promise((resolve, reject) => {

@@ -157,7 +157,7 @@ const ON_POSTGRES: readonly ByHand[] = [
     change: `DROP INDEX canvas."IX_HostSessions_SessionGuidHash";
       CREATE UNIQUE INDEX "IX_HostSessions_SessionGuidHash" ON ${H} ("HostGuidHash", "SessionId")`,
     told: [
-      ['missing index', 'fault', 'index on canvas.HostSessions (SessionId, HostGuidHash)', 'none'],
+      ['lost uniqueness', 'fault', 'index on canvas.HostSessions (SessionId, HostGuidHash)', 'none'],
       ['extra', 'information', 'index IX_HostSessions_SessionGuidHash on canvas.HostSessions',
         '(HostGuidHash, SessionId) unique'],
     ],

@@ -1,0 +1,104 @@
+/** Every check against every fault: on a target where all is well, in a transaction that is rolled back. */
+import test, { type ExecutionContext } from 'ava';
+import type { Access } from '../../lib/access';
+import type { Check, Observation, Subject } from '../../lib/checks/check';
+import { CHECKS } from '../../lib/checks/registry';
+import { readKeys } from '../../lib/config/keys';
+import { withTransaction, Writer } from '../../lib/engines/database';
+import { applyChanges } from '../../lib/hosts/change';
+import { revoking } from '../../lib/hosts/revoke';
+import { readSchema, type LiveSchema } from '../../lib/migrations/live-schema';
+import { execute, type Lane } from '../helpers/lanes';
+import { shareOpened, type Opened } from '../helpers/shared';
+import { provisionHere } from '../helpers/state';
+import { FAULTS, type Fault } from './faults.table';
+
+const ALL = [...CHECKS.beforehand, ...CHECKS.there] as readonly Check[];
+
+/** What a check said that does not hold, or why it could not be looked at. */
+type Seen = Readonly<Record<string, string>>;
+
+const ERROR = 'error: ';
+
+/** Provisions, rotates and revokes through the toolkit: two live credentials and one that ended. */
+export async function fill(open: Access): Promise<void> {
+  for (const ksessionsId of [15, 15, 212, 1281]) await provisionHere(open, { ksessionsId });
+  const verb = revoking({ by: 'KSessionsId', ids: [1281] }, { actor: 'suite', reason: null });
+  await applyChanges(open.database, open.permit, open.keys, verb, { handOver: () => Promise.resolve(), withdraw: () => undefined });
+}
+
+class Undone extends Error {
+  constructor(readonly seen: Seen) {
+    super('What was seen is known; the fault goes.');
+  }
+}
+
+/** What all checks say with a fault in place. Nothing of it stays. */
+async function lookWith(opened: Opened, statements: readonly string[]): Promise<Seen> {
+  const { database, permit } = opened.open;
+  try {
+    await withTransaction(database, permit, undefined, async (writer) => {
+      for (const statement of statements) await writer.sql.raw(statement);
+      throw new Undone(await lookAtAll(opened, writer));
+    });
+  } catch (error) {
+    if (error instanceof Undone) return error.seen;
+    throw error;
+  }
+  throw new Error('The transaction was not rolled back.');
+}
+
+async function lookAtAll({ open: { database, permit }, scratch: { settings } }: Opened, writer: Writer): Promise<Seen> {
+  const seen: Record<string, string> = {};
+  let schema: Promise<LiveSchema> | undefined;
+  const subjectOf = (inside: Writer): Subject => ({
+    settings,
+    target: database.target,
+    database: { ...database, canvas: inside, source: inside.withAdmission(database.source.admission) },
+    keys: () => readKeys(settings, database.target),
+    now: writer.now,
+    schema: () => (schema ??= readSchema(inside)),
+    progress: () => undefined,
+  });
+  for (const check of ALL) {
+    const look = async (inside: Writer) => check.look(subjectOf(inside));
+    const told = await within(writer, permit, look).then(toldOf, (error: unknown) => `${ERROR}${String(error)}`);
+    if (told !== undefined) seen[check.id] = told;
+  }
+  return seen;
+}
+
+/** A statement that fails ends the transaction: on PostgreSQL a savepoint keeps that to one check. */
+function within<T>(writer: Writer, permit: Opened['open']['permit'], look: (inside: Writer) => Promise<T>): Promise<T> {
+  if (writer.dialect === 'mssql') return look(writer);
+  return writer.sql.transaction((inner) => look(new Writer(inner, permit, writer, { now: writer.now })));
+}
+
+const toldOf = ({ evidence, found }: Observation) => (found === 0 ? undefined : `${found}: ${evidence.join(' ')}`);
+
+function assertSeen(t: ExecutionContext, seen: Seen, failing: readonly string[], unknown: readonly string[]): void {
+  const those = (isError: boolean) => Object.keys(seen).filter((id) => seen[id]?.startsWith(ERROR) === isError).sort();
+  const detail = JSON.stringify(seen, null, 2);
+  t.deepEqual(those(false), failing.toSorted(), detail);
+  t.deepEqual(those(true), unknown.toSorted(), detail);
+}
+
+/** The lane's part of the table. */
+export function exerciseFaults(lane: Lane): void {
+  const opened = shareOpened(lane, fill);
+
+  test.serial(`${lane.name}: where all is well, every check passes`, async (t) => {
+    assertSeen(t, await lookWith(opened(), []), [], []);
+  });
+
+  for (const [id, fault] of Object.entries(FAULTS) as [string, Fault][]) {
+    const { also = {}, make, unknown = {} } = fault;
+    const statements = make[lane.dialect];
+    if (statements === undefined) continue;
+    test.serial(`${lane.name}: ${id} sees its fault, and no other check does`, async (t) => {
+      const seen = await lookWith(opened(), statements);
+      await execute(opened().open, ...(fault.undo?.[lane.dialect] ?? []));
+      assertSeen(t, seen, [id, ...Object.keys(also)], Object.keys(unknown));
+    });
+  }
+}

@@ -1,0 +1,4 @@
+import { pgliteLane } from '../helpers/lanes';
+import { exerciseFaults } from './faults';
+
+exerciseFaults(pgliteLane);
