@@ -1,6 +1,10 @@
-// Writes docs/cli.md from the definitions of the commands: npm run docs
+// Writes the guides that are made from the code: npm run docs
 const { writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { composeManual } = require('../lib/register.cjs');
+const { composeIncidents } = require('../test/incidents/all.ts');
 
-composeManual().then((text) => writeFileSync(join(__dirname, 'cli.md'), text));
+const write = (name, text) => writeFileSync(join(__dirname, name), text);
+
+write('incidents.md', composeIncidents());
+composeManual().then((text) => write('cli.md', text));

@@ -86,6 +86,8 @@ interface Place {
   readonly role: string;
   readonly address: string;
   readonly waitMs: number;
+  /** The variables that the login was read from. */
+  readonly login: string;
   /** What was being done. */
   readonly stage: string;
 }
@@ -467,7 +469,7 @@ export const faults = {
       'CONFIG',
       'The server refused the login.',
       `${whereIs(place)} failed with ${code}.`,
-      'Check user and password in the environment; the password is never shown.',
+      `Check user and password: they were read from ${place.login}. The password is never shown.`,
       { cause },
     ),
   noSuchDatabase: (place: Place, code: string, cause: unknown) =>

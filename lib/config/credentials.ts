@@ -9,6 +9,8 @@ import type { Address, ServerTarget, Target } from './targets';
 export interface Login {
   readonly user: string;
   readonly password: (() => string) | undefined;
+  /** The variables that it was read from, for whoever has to look after it. */
+  readonly from: string;
 }
 
 /** What the login is for: schema changes may have one of their own. */
@@ -21,7 +23,7 @@ export interface Logins {
   readonly notices: readonly string[];
 }
 
-const NOBODY: Login = { user: '', password: undefined };
+const NOBODY: Login = { user: '', password: undefined, from: 'nowhere' };
 
 /** SqlClient's own default; the old configuration said an hour, which hid every stall (I-27). */
 const LONGEST_CONNECT_SECONDS = 15;
@@ -77,7 +79,7 @@ function readString(
   }
   const { user, password } = facts;
   if (user === undefined) throw faults.noLogin(`User ID in ${name}`, target.name);
-  return { user, password: password === undefined ? undefined : () => password };
+  return { user, password: password === undefined ? undefined : () => password, from: name };
 }
 
 /** `PREFIX_USER` with `PREFIX_PASSWORD` or `PREFIX_PASSWORD_FILE`; undefined where there is no user. */
@@ -94,5 +96,6 @@ function readPair(settings: Settings, prefix: string): Login | undefined {
   }
   // One trailing line end belongs to the editor, not to the password.
   const password = file === undefined ? inline : readSecretFile(file).replace(/\r?\n$/, '');
-  return { user, password: password === undefined ? undefined : () => password };
+  const from = `${prefix}_USER and ${prefix}_PASSWORD${file === undefined ? '' : '_FILE'}`;
+  return { user, password: password === undefined ? undefined : () => password, from };
 }

@@ -155,8 +155,8 @@ function parseKeys(text: string, origin: string): Buffer[] {
 }
 
 function assertStrong(key: Buffer, origin: string, line: number): void {
-  if (key.equals(PUBLIC_LEGACY_KEY)) {
-    throw faults.badKey(origin, line, "it is the constant of the old tool's source, which is public");
+  if (key.includes(PUBLIC_LEGACY_KEY)) {
+    throw faults.badKey(origin, line, "it holds the constant of the old tool's source, which is public");
   }
   if (key.length < MINIMUM_BYTES) {
     throw faults.badKey(origin, line, `it has ${key.length} bytes; at least ${MINIMUM_BYTES} are needed`);

@@ -330,12 +330,12 @@ function assertSameIdentity(before: Admission, now: Admission): void {
 }
 
 function whereOf(dial: Dial, stage: string): Where {
-  const { target, role, waitMs } = dial;
+  const { login, role, target, waitMs } = dial;
   const address =
     target.engine === 'pglite'
       ? target.folder
       : `${target[role].server}:${target[role].port}/${target[role].database}`;
-  return { target: target.name, role, address, waitMs, stage };
+  return { target: target.name, role, address, waitMs, login: login.from, stage };
 }
 
 /**

@@ -99,6 +99,8 @@ export interface Where {
   readonly role: Role;
   readonly address: string;
   readonly waitMs: number;
+  /** The variables that the login was read from. */
+  readonly login: string;
   /** What was being done, to follow the word "while". */
   readonly stage: string;
 }

@@ -1,0 +1,4 @@
+import { replayAll } from './replay';
+import { INTEGRITY } from './integrity';
+
+replayAll(INTEGRITY);

@@ -1,0 +1,4 @@
+import { replayAll } from './replay';
+import { PEOPLE } from './people';
+
+replayAll(PEOPLE);

@@ -1,0 +1,4 @@
+import { replayAll } from './replay';
+import { SCHEMA } from './schema';
+
+replayAll(SCHEMA);

@@ -1,0 +1,4 @@
+import { replayAll } from './replay';
+import { SECURITY } from './security';
+
+replayAll(SECURITY);

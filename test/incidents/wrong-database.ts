@@ -1,0 +1,243 @@
+/** The wrong database: I-01 to I-11. */
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import knexFactory from 'knex';
+import { mssqlClient } from '../../lib/engines/mssql-client';
+import { ToolkitError } from '../../lib/errors';
+import { seed } from '../../seeds/ksessions_samples';
+import { entryFor, open, retarget, scratchFolder, targetAt, writeTargets, type Scratch } from '../helpers/lanes';
+import { jsonLines, runHere } from '../helpers/script';
+import { snapshot } from '../helpers/state';
+import { pretending, refusal, startResponder, table } from '../helpers/tds-responder';
+import type { Incident } from './incident';
+
+/** A port of the loopback that counts who knocks. */
+async function door(t: ExecutionContext): Promise<{ port: number; knocks: () => number }> {
+  let knocks = 0;
+  const server = createServer((socket) => {
+    knocks += 1;
+    socket.destroy();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  return { port: (server.address() as AddressInfo).port, knocks: () => knocks };
+}
+
+const LOGIN = { SCRATCH_USER: 'app', SCRATCH_PASSWORD: 'canary-PASSWORD' };
+
+/** A target of a server that never answers, by what its entry says. */
+function targetOf(t: ExecutionContext, port: number, changes: object, env: NodeJS.ProcessEnv = LOGIN): Scratch {
+  return writeTargets(scratchFolder(t), { ...entryFor('127.0.0.1', port, 'KSESSIONS_DEV', 'mssql'), ...changes }, env);
+}
+
+export const WRONG_DATABASE: readonly Incident[] = [
+  {
+    id: 'I-01',
+    happened: 'The provisioner was configured for KSESSIONS, the production database, while the application used KSESSIONS_DEV',
+    stops: 'A target whose database is protected is refused before anything is dialled, in either role',
+    where: ['lib/guard/guard.ts', 'lib/config/targets.ts'],
+    async replay(t) {
+      const { port, knocks } = await door(t);
+      for (const changes of [{ database: 'KSESSIONS' }, { database: 'ksessions' }, { source: { database: 'KSESSIONS' } }]) {
+        for (const script of ['provision', 'rotate', 'revoke'] as const) {
+          const result = await runHere(targetOf(t, port, changes), script, ['15', '--json']);
+          t.is(result.code, 3, result.stderr);
+          t.like(jsonLines(result)[0], { code: 'GUARD_PROTECTED', exit: 3 });
+        }
+      }
+      t.is(knocks(), 0, 'nobody knocked');
+    },
+  },
+  {
+    id: 'I-02',
+    happened: 'The password was the placeholder 123; authentication failed late and said nothing useful',
+    stops: 'A login that the server refuses ends the command at once, naming the variable to look at and no password',
+    where: ['lib/engines/mssql.ts', 'lib/errors.ts'],
+    async replay(t) {
+      const { port } = await startResponder(t, ({ kind }) => (kind === 'login' ? refusal(18456, "Login failed for user 'app'.", 14) : undefined));
+      const scratch = targetOf(t, port, {}, { SCRATCH_USER: 'app', SCRATCH_PASSWORD: '123-canary' });
+      const result = await runHere(scratch, 'provision', ['15', '--verbose']);
+      t.is(result.code, 2, result.stderr);
+      t.regex(result.stderr, /^CONFIG: .*login.*\n/im);
+      t.regex(result.stderr, /SCRATCH_USER and SCRATCH_PASSWORD/, 'where the login comes from');
+      t.notRegex(result.stderr + result.stdout, /123-canary/);
+    },
+  },
+  {
+    id: 'I-03',
+    happened: 'Setting one environment variable to "Production" was enough to write to production, without a question',
+    stops: 'A runtime that calls itself production is refused, whatever the target; no variable opens anything',
+    where: ['lib/guard/guard.ts'],
+    async replay(t, { scratch }) {
+      const before = await open(scratch(), snapshot);
+      for (const variable of ['ASPNETCORE_ENVIRONMENT', 'DOTNET_ENVIRONMENT', 'NODE_ENV']) {
+        const result = await runHere(scratch(), 'provision', ['15'], { [variable]: 'Production' });
+        t.is(result.code, 3, result.stderr);
+        t.regex(result.stderr, /^GUARD_PRODUCTION: /m);
+        t.is(result.stdout, '');
+      }
+      const named = await runHere(retarget(scratch(), { environment: 'production' }), 'provision', ['15']);
+      t.is(named.code, 3, 'nor does a target that says so');
+      t.deepEqual(await open(scratch(), snapshot), before);
+    },
+  },
+  {
+    id: 'I-04',
+    happened: 'With no configuration found, because it ran from another folder, it fell back to a connection string in its source',
+    stops: 'A list of targets that is not found is an error; the working directory plays no part in what is found',
+    where: ['lib/config/settings.ts', 'lib/config/targets.ts'],
+    async replay(t, { scratch }) {
+      const absent = join(scratch().folder, 'absent.json');
+      const result = await runHere(scratch(), 'provision', ['15'], { CANVAS_TARGETS_FILE: absent });
+      t.is(result.code, 2, result.stderr);
+      t.regex(result.stderr, /^CONFIG: .*absent\.json/m);
+      t.is(result.stdout, '');
+      const elsewhere = join(scratch().folder, 'elsewhere');
+      mkdirSync(elsewhere, { recursive: true });
+      writeFileSync(join(elsewhere, 'targets.json'), '{ "default": "trap", "targets": {} }');
+      const there = await runHere({ ...scratch(), folder: elsewhere }, 'provision', ['15', '--dry-run', '--json']);
+      t.is(there.code, 0, there.stderr);
+      t.like(jsonLines(there)[0], { target: { name: 'scratch' } });
+    },
+  },
+  {
+    id: 'I-05',
+    happened: 'Two configuration files disagreed, and a production deployment wrote tokens to the development database',
+    stops: 'A connection string may only repeat what the target says; one that leads elsewhere is refused before it is dialled',
+    where: ['lib/config/connection-string.ts', 'lib/config/credentials.ts'],
+    async replay(t) {
+      const { port, knocks } = await door(t);
+      const string = (database: string, more = '') =>
+        `Data Source=127.0.0.1,${port};Initial Catalog=${database};User Id=app;Password=canary-PASSWORD${more}`;
+      for (const text of [string('KSESSIONS'), string('KSESSIONS_DEV2'), string('KSESSIONS_DEV', ';Database=KSESSIONS')]) {
+        const result = await runHere(targetOf(t, port, {}, { SCRATCH_CONNECTION_STRING: text }), 'provision', ['15']);
+        t.true([2, 3].includes(Number(result.code)), result.stderr);
+        t.regex(result.stderr, /^(GUARD_DIFFERS|CONFIG): /m);
+        t.notRegex(result.stderr, /canary/);
+      }
+      t.is(knocks(), 0);
+    },
+  },
+  {
+    id: 'I-06',
+    happened: 'A local override file silently pointed the production application at development, for two hours of outage',
+    stops: 'Nothing but the one list of targets says where a name leads: files beside it or in the working directory are not read',
+    where: ['lib/config/settings.ts', 'lib/config/targets.ts'],
+    async replay(t, { scratch }) {
+      const { folder } = scratch();
+      const trap = JSON.stringify({ ConnectionStrings: { DefaultConnection: 'Server=elsewhere;Database=KSESSIONS' } });
+      const overrides = ['.env', '.env.local', 'targets.local.json', 'targets.Development.json', 'appsettings.json', 'appsettings.Local.json'];
+      for (const name of overrides) writeFileSync(join(folder, name), name.startsWith('.env') ? 'CANVAS_TARGET=elsewhere\nNODE_ENV=production\n' : trap);
+      const result = await runHere(scratch(), 'provision', ['212', '--json', '--dry-run']);
+      t.is(result.code, 0, result.stderr);
+      t.like(jsonLines(result)[0], { target: { name: 'scratch', engine: 'pglite' } });
+      t.regex(result.stderr, /^target {5}scratch \(test/m, 'and it says where it is, before any work');
+    },
+  },
+  {
+    id: 'I-07',
+    happened: 'A "test" ran against production, deleted participants of a live session, and reported PASSED',
+    stops: 'Sample rows refuse every target that is neither embedded nor a test; the gate writes nothing, identity values included',
+    where: ['seeds/ksessions_samples.ts', 'lib/checks/gate.ts'],
+    async replay(t, { scratch }) {
+      for (const environment of ['production', 'development', 'staging']) {
+        const knex = knexFactory({ client: 'pg' }).withUserParams({ engine: 'postgres', environment });
+        await t.throwsAsync(seed(knex), { instanceOf: ToolkitError, message: /sample/i }, environment);
+      }
+      const before = await open(scratch(), snapshot);
+      const result = await runHere(scratch(), 'verify', ['--json']);
+      t.is(jsonLines(result).length, 1, result.stderr);
+      t.deepEqual(await open(scratch(), snapshot), before);
+    },
+  },
+  {
+    id: 'I-08',
+    happened: 'A guard compared names by substring and let errors pass: KSESSIONS is a prefix of KSESSIONS_DEV',
+    stops: 'Names are compared whole, the server compares its own, and an identity that cannot be had is a refusal',
+    where: ['lib/guard/guard.ts'],
+    async replay(t) {
+      const { port, knocks } = await door(t);
+      const whole = await runHere(targetOf(t, port, { database: 'KSESSIONS_DEV' }), 'provision', ['15']);
+      t.is(whole.code, 2, 'KSESSIONS_DEV is not KSESSIONS: it is dialled');
+      t.regex(whole.stderr, /^UNREACHABLE: /m);
+      t.true(knocks() > 0);
+      const production = await runHere(targetOf(t, port, { database: 'KSESSIONS' }), 'provision', ['15']);
+      t.is(production.code, 3);
+      const unknown = pretending(({ sql }) => (sql.includes('isExpected') ? table(['isExpected'], [null]) : undefined));
+      const silent = await startResponder(t, unknown);
+      const refused = await runHere(targetAt(t, silent.port, 'mssql'), 'provision', ['15']);
+      t.is(refused.code, 3, refused.stderr);
+      t.regex(refused.stderr, /^GUARD_IDENTITY: /m);
+      t.false(silent.statements().some((sql) => /INSERT|UPDATE|HostSessions/.test(sql)), 'nothing else was asked');
+    },
+  },
+  {
+    id: 'I-09',
+    happened: 'Log lines said KSESSIONS_DEV whichever database was in use: nobody could see where they were',
+    stops: 'Before any work stderr names database and server as they named themselves, and a server with another name is refused',
+    where: ['lib/cli/render.ts', 'lib/engines/database.ts'],
+    async replay(t, { scratch }) {
+      const told = await runHere(scratch(), 'provision', ['15', '--dry-run', '--quiet']);
+      t.regex(told.stderr, /^canvas {5}postgres on PostgreSQL .+ \(ids \d+\/\d+\)\nKSESSIONS {2}postgres on /m, 'in the words of the server');
+      const { port } = await startResponder(t, pretending());
+      const other = targetOf(t, port, { database: 'KSESSIONS_DEV' }, { SCRATCH_USER: 'suite', SCRATCH_PASSWORD: 'canary-PASSWORD' });
+      const lying = pretending(({ sql }) =>
+        sql.includes('isExpected')
+          ? table(['isExpected', 'server', 'serverId', 'database', 'databaseId'], [0, 'SQL Server 16', 'AHHOME', 'KSESSIONS_TEST', '2025'])
+          : undefined,
+      );
+      const elsewhere = await startResponder(t, lying);
+      const result = await runHere(retarget(other, { port: elsewhere.port }), 'provision', ['15']);
+      t.is(result.code, 3, result.stderr);
+      t.regex(result.stderr, /^GUARD_IDENTITY: [^]*KSESSIONS_TEST/m, 'what it is, not what was dialled');
+    },
+  },
+  {
+    id: 'I-10',
+    happened: 'The two connections, canvas and source, pointed at different environments',
+    stops: 'Both are asked who they are, in their own role; a protected source is refused like a protected canvas database',
+    where: ['lib/guard/guard.ts', 'lib/checks/guard.ts'],
+    async replay(t, { scratch }) {
+      const { port, knocks } = await door(t);
+      const split = await runHere(targetOf(t, port, { source: { database: 'KSESSIONS' } }), 'provision', ['15']);
+      t.is(split.code, 3, split.stderr);
+      t.regex(split.stderr, /^GUARD_PROTECTED: [^]*source/im, 'it says which of the two');
+      t.is(knocks(), 0);
+      const gate = await runHere(scratch(), 'verify', ['--json', '--only', 'guard.environment', '--only', 'guard.source']);
+      t.is(gate.code, 0, gate.stderr);
+    },
+  },
+  {
+    id: 'I-11',
+    happened: 'With two clients in one process a statement queued for development was executed on production',
+    stops: 'Each connection of our SQL Server client has a queue of its own',
+    where: ['lib/engines/mssql-client.ts'],
+    async replay(t) {
+      let release = () => {};
+      const opened = new Promise<undefined>((resolve) => (release = () => resolve(undefined)));
+      const development = await startResponder(t, ({ sql }) => (sql === 'slow' ? opened : undefined));
+      const production = await startResponder(t);
+      const clientOf = (port: number) => {
+        const configuration = {
+          server: '127.0.0.1',
+          authentication: { type: 'default' as const, options: { userName: 'suite', password: 'secret' } },
+          options: { port, database: 'canvas', encrypt: false, abortTransactionOnError: true },
+        };
+        const knex = knexFactory({ client: mssqlClient(() => configuration), connection: {}, pool: { min: 0, max: 1 } });
+        t.teardown(() => knex.destroy());
+        return knex;
+      };
+      const [mine, other] = [clientOf(development.port), clientOf(production.port)];
+      const work = mine.transaction((trx) => Promise.all([trx.raw('slow'), trx.raw('DELETE everything')]));
+      while (!development.statements().includes('slow')) await new Promise((resolve) => setTimeout(resolve, 1));
+      await other.raw('harmless');
+      release();
+      await work;
+      t.false(production.statements().includes('DELETE everything'), production.statements().join());
+      t.true(development.statements().includes('DELETE everything'));
+    },
+  },
+];
