@@ -229,6 +229,22 @@ export const faults = {
       'Check the path and who may read it.',
       { cause },
     ),
+  appsettingsInvalid: (path: string, errors: readonly string[]) =>
+    make('CONFIG', `The file ${path} is no JSON that .NET would read.`, errors.join('; '), 'Mend it there. Nothing was compared.'),
+  notConfiguration: (path: string) =>
+    make(
+      'CONFIG',
+      `${path} is no configuration file that this command knows.`,
+      'It reads appsettings files (.json) and .env files; of a folder, its appsettings*.json and .env files, and there must be one.',
+      'Name the files, or the folder they are in. Nothing was compared.',
+    ),
+  configurationDiffers: (verdict: string) =>
+    make(
+      'CHECKS_FAILED',
+      'The configuration files do not agree, or say what they should not.',
+      verdict,
+      'Mend what is named above, each in its file; then run check-config.mjs again.',
+    ),
   fileUnwritable: (path: string, cause: unknown) =>
     make(
       'CONFIG',

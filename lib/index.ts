@@ -11,6 +11,7 @@ export {
 } from './access';
 export { appendEvent, ChainCheck, checkChain, readEvents } from './audit';
 export { agreeToReplace, agreeToSet, assertChange, CHANGE_OPTIONS, changeSessions, GUID_OPTIONS, readTerms } from './cli/changes';
+export { checkConfig, CONFIGURATION_OPTIONS } from './cli/check-config';
 export { CHOICE_OPTIONS, FILTER_OPTIONS, readChoice } from './cli/choice';
 export { completionScript, SHELLS } from './cli/completion';
 export {

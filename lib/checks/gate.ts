@@ -82,6 +82,13 @@ export async function runGate(request: GateRequest, also: (subject: Subject) => 
   return { verdict: verdictOf(runner.records, selection.failOn), selection, checks: runner.records, refusal };
 }
 
+/** The same of checks that need no connection: nothing is opened. */
+export async function runUnopened(checks: readonly Check<Circumstances>[], on: Circumstances, selection: Selection): Promise<Outcome> {
+  const runner = new Runner({ checks: { beforehand: checks, there: [] }, selection, onCheck: () => undefined });
+  for (const check of checks) await runner.look(check, on);
+  return { verdict: verdictOf(runner.records, selection.failOn), selection, checks: runner.records, refusal: undefined };
+}
+
 async function refusalOf(work: () => Promise<void>): Promise<ToolkitError | undefined> {
   try {
     await work();
@@ -110,12 +117,14 @@ async function subjects({ access: { settings }, onProgress }: GateRequest, datab
   });
 }
 
+type RunnerRequest = Pick<GateRequest, 'checks' | 'selection' | 'onCheck'>;
+
 class Runner {
   readonly records: CheckRecord[] = [];
-  readonly #request: GateRequest;
+  readonly #request: RunnerRequest;
   readonly #all: readonly Check<never>[];
 
-  constructor(request: GateRequest) {
+  constructor(request: RunnerRequest) {
     this.#request = request;
     this.#all = [...request.checks.beforehand, ...request.checks.there];
   }

@@ -9,16 +9,27 @@ export type Json = { readonly value: unknown } | { readonly faults: readonly str
  * @param comments whether comments and a trailing comma are allowed, as .NET reads appsettings.json
  */
 export function parseJson(text: string, { comments }: { readonly comments: boolean }): Json {
+  const tree = parseJsonTree(text, { comments });
+  if ('faults' in tree) return tree;
+  const faults = repeatedKeys(tree.root, tree.source);
+  return faults.length > 0 ? { faults } : { value: toValue(tree.root) };
+}
+
+/** What was read as it stands there, keys given twice among it. `source` is what its offsets count in. */
+export type JsonTree = { readonly root: Node; readonly source: string } | { readonly faults: readonly string[] };
+
+/** The same without an opinion on keys that are there twice. */
+export function parseJsonTree(text: string, { comments }: { readonly comments: boolean }): JsonTree {
   const source = text.replace(/^\uFEFF/, '');
   const errors: ParseError[] = [];
   const root = parseTree(source, errors, { disallowComments: !comments, allowTrailingComma: comments });
   const faults = errors.map(({ error, offset }) => `${printParseErrorCode(error)} in line ${lineOf(source, offset)}`);
-  if (root !== undefined) faults.push(...repeatedKeys(root, source));
   if (root === undefined && faults.length === 0) faults.push('it is empty');
-  return root === undefined || faults.length > 0 ? { faults } : { value: toValue(root) };
+  return root === undefined || faults.length > 0 ? { faults } : { root, source };
 }
 
-function lineOf(source: string, offset: number): number {
+/** The line of an offset, from 1. */
+export function lineOf(source: string, offset: number): number {
   return source.slice(0, offset).split('\n').length;
 }
 

@@ -95,6 +95,12 @@ export function chooseTarget(settings: Settings): Target {
   return toTarget(name, entry, file, dirname(settings.targetsFile));
 }
 
+/** Every target of the allow-list. @throws ToolkitError CONFIG when it cannot be read or breaks the schema */
+export function allTargets({ targetsFile }: Settings): Target[] {
+  const file = readTargetsFile(targetsFile);
+  return Object.entries(file.targets).map(([name, entry]) => toTarget(name, entry, file, dirname(targetsFile)));
+}
+
 /** The names of the allow-list. @throws ToolkitError CONFIG when it cannot be read or breaks the schema */
 export function targetNames({ targetsFile }: Settings): string[] {
   return Object.keys(readTargetsFile(targetsFile).targets);

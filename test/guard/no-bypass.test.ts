@@ -96,7 +96,7 @@ const SCRIPTS = readdirSync(join(PACKAGE_ROOT, 'scripts'))
   .map((file) => file.replace('.mjs', ''));
 
 /** Scripts that connect to nothing, whatever they are told. */
-const WITHOUT_DATABASE = ['completion', 'handoff'];
+const WITHOUT_DATABASE = ['check-config', 'completion', 'handoff'];
 
 const WITH_DATABASE = SCRIPTS.filter((script) => !WITHOUT_DATABASE.includes(script));
 

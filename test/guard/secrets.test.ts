@@ -19,6 +19,7 @@ const SCRIPTS = readdirSync(join(PACKAGE_ROOT, 'scripts'))
 
 /** Words each script can be run with; a new script without an entry fails the test below. */
 const WORDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  'check-config': [['targets.json'], ['nowhere']],
   completion: [['bash'], ['--get-yargs-completions', '']],
   provision: [['15', '212', '99999'], ['15'], ['15', '--dry-run']],
   rotate: [['15'], ['15', '99999'], ['15', '--dry-run']],
