@@ -1,6 +1,7 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
+const BROWSER = ['document', 'navigator', 'window', 'setTimeout'];
 const NODE = ['process', 'require', 'module', '__dirname', 'console', 'performance', 'setTimeout'];
 
 export default tseslint.config(
@@ -19,5 +20,9 @@ export default tseslint.config(
   {
     files: ['**/*.mjs', '**/*.cjs'],
     languageOptions: { globals: Object.fromEntries(NODE.map((name) => [name, 'readonly'])) },
+  },
+  {
+    files: ['**/*.client.js'],
+    languageOptions: { sourceType: 'script', globals: Object.fromEntries(BROWSER.map((name) => [name, 'readonly'])) },
   },
 );

@@ -4,11 +4,12 @@ import type { Options } from 'yargs';
 import { requireTarget, withReading, type AccessRequest } from '../access';
 import { groupOf, GROUPS, SEVERITIES, type Check, type Severity } from '../checks/check';
 import { isMeant, runGate, type Selection } from '../checks/gate';
+import { readOverview, type Overview } from '../checks/overview';
 import { CHECKS, knownWords } from '../checks/registry';
 import { chooseTarget, nearest, type Target } from '../config/targets';
 import type { Database } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
-import { FORMATS, type Format } from '../reports/formats';
+import { FORMATS, SHOW_OVERVIEW, type Format } from '../reports/formats';
 import { toReport, verdictSentence, type Report } from '../reports/report';
 import { readingRequest, type Run, type Words } from './command';
 import { errorText, jsonLine } from './render';
@@ -31,7 +32,7 @@ export async function verify(run: Run): Promise<void> {
   if (words.flag('list')) return run.print(listText(words, selection));
   const out = words.text('out');
   if (out !== undefined && existsSync(out)) throw faults.outExists(out);
-  const report = await lookAt(run, selection);
+  const report = await lookAt(run, selection, SHOW_OVERVIEW.includes(formatOf(words)));
   await deliver(run, report, out);
   if (report.verdict === 'pass') return;
   const { refusal } = report;
@@ -40,10 +41,14 @@ export async function verify(run: Run): Promise<void> {
   process.exitCode = fault.exit;
 }
 
-async function lookAt(run: Run, selection: Selection): Promise<Report> {
+const formatOf = (words: Words): Format => (words.flag('json') ? 'json' : (words.text('format') as Format));
+
+/** Runs the gate. @param withOverview whether to read what a report shows beside the checks */
+export async function lookAt(run: Run, selection: Selection, withOverview: boolean): Promise<Report> {
   const startedAt = new Date();
   const start = performance.now();
   let opened: Database | undefined;
+  let overview: Overview | undefined;
   const request = readingRequest(run);
   const access: AccessRequest = {
     ...request,
@@ -54,15 +59,18 @@ async function lookAt(run: Run, selection: Selection): Promise<Report> {
   };
   await makeEmbedded(request);
   const life = new SignOfLife(run);
-  const outcome = await runGate({
+  const gate = {
     access,
     checks: CHECKS,
     selection,
-    onCheck: ({ id }, number, total) => life.at(`${id} (${number} of ${total})`),
-    onProgress: (_check, done, what) => life.done(`${done} ${what}`),
+    onCheck: ({ id }: Check<never>, number: number, total: number) => life.at(`${id} (${number} of ${total})`),
+    onProgress: (_check: Check<never>, done: number, what: string) => life.done(`${done} ${what}`),
+  };
+  const outcome = await runGate(gate, async (subject) => {
+    if (withOverview) overview = await readOverview(subject);
   }).finally(() => life.end());
   const durationMs = Math.round(performance.now() - start);
-  return toReport(outcome, { target: targetOf(run), database: opened, startedAt, durationMs });
+  return toReport(outcome, { target: targetOf(run), database: opened, overview, startedAt, durationMs });
 }
 
 /** On its first use the embedded target makes itself; later nothing here writes to it. */
@@ -105,7 +113,7 @@ class SignOfLife {
 }
 
 async function deliver({ print, words }: Run, report: Report, out: string | undefined): Promise<void> {
-  const format = words.flag('json') ? 'json' : (words.text('format') as Format);
+  const format = formatOf(words);
   const text = FORMATS[format](report);
   // A person who was refused has the refusal to read, on stderr; that nothing was looked at goes without saying.
   if (out === undefined) return format === 'text' && report.refusal !== null ? undefined : print(text);

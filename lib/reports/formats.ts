@@ -1,4 +1,5 @@
 /** Every format by its name. */
+import { toHtml } from './html';
 import { toJson } from './json';
 import { toJunit } from './junit';
 import { toMarkdown } from './markdown';
@@ -10,6 +11,10 @@ export const FORMATS = {
   json: toJson,
   junit: toJunit,
   markdown: toMarkdown,
+  html: toHtml,
 } as const satisfies Record<string, (report: Report) => string>;
 
 export type Format = keyof typeof FORMATS;
+
+/** Those that show what stands there beside the checks, which costs questions of its own. */
+export const SHOW_OVERVIEW: readonly Format[] = ['json', 'html'];

@@ -3,6 +3,7 @@ import { packageVersion } from '../config/settings';
 import type { Target } from '../config/targets';
 import { groupOf, GROUPS, SEVERITIES, type Group, type Severity, type Status } from '../checks/check';
 import type { CheckRecord, Outcome, Verdict } from '../checks/gate';
+import type { Overview } from '../checks/overview';
 import type { Database } from '../engines/database';
 import type { Code, Words } from '../errors';
 
@@ -37,6 +38,8 @@ export interface Report {
   /** Why the target could not be opened, where it could not: what, why, what to do. */
   readonly refusal: (Words & { readonly code: Code }) | null;
   readonly checks: readonly CheckRecord[];
+  /** What stands there beside the checks; null where nobody asked for it, or the target could not be opened. */
+  readonly overview: Overview | null;
 }
 
 /** What a report is made from, beside the outcome. */
@@ -44,6 +47,7 @@ export interface Frame {
   readonly target: Target | undefined;
   /** Undefined where it could not be opened. */
   readonly database: Database | undefined;
+  readonly overview?: Overview | undefined;
   readonly startedAt: Date;
   readonly durationMs: number;
 }
@@ -62,6 +66,7 @@ export function toReport({ checks, refusal, selection, verdict }: Outcome, frame
     skip: selection.skip,
     refusal: refusal === undefined ? null : { code: refusal.code, what: refusal.message, why: refusal.why, hint: refusal.hint },
     checks,
+    overview: frame.overview ?? null,
   };
 }
 
@@ -120,6 +125,8 @@ export function verdictSentence({ checks, verdict }: Pick<Report, 'checks' | 've
   const { error, fail, pass, skipped, warn } = tally(checks);
   const counts = [`${pass} passed`, `${fail} failed`, `${warn} with a warning`, `${error} could not be found out`, `${skipped} left out`];
   const told = counts.filter((part, place) => place < 2 || !part.startsWith('0 '));
-  const words: Record<Verdict, string> = { pass: 'PASS', fail: 'FAIL', error: 'NOT KNOWN, which is no pass' };
-  return `${words[verdict]}: ${told.join(', ')}.`;
+  return `${VERDICT_WORDS[verdict]}: ${told.join(', ')}.`;
 }
+
+/** The verdict in words. */
+export const VERDICT_WORDS: Readonly<Record<Verdict, string>> = { pass: 'PASS', fail: 'FAIL', error: 'NOT KNOWN, which is no pass' };

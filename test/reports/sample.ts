@@ -1,6 +1,8 @@
 /** One report with everything in it that a format could stumble over; its times and versions are fixed. */
 import type { Check, Severity, Status } from '../../lib/checks/check';
 import type { CheckRecord } from '../../lib/checks/gate';
+import type { Overview } from '../../lib/checks/overview';
+import type { PicturedTable } from '../../lib/checks/picture';
 import type { Report } from '../../lib/reports/report';
 
 /** A title as nobody should write one: markup, a bar, a line end, right to left, an override, half of a character, a control sign. */
@@ -38,6 +40,66 @@ const CHECKS: readonly CheckRecord[] = [
   record('source.gone', 'major', 'skipped', 'Every linked session is in KSESSIONS', { evidence: ['Left out by --skip.'], durationMs: 0 }),
 ];
 
+const column = (name: string, type: string, rest: Partial<PicturedTable['columns'][number]> = {}) =>
+  ({ name, type, nullable: false, isKey: false, mark: 'same', ...rest }) as const;
+
+/** Every mark, on a table, a column and a foreign key; one table refers to another of its pile, one to itself, one to another schema. */
+const TABLES: readonly PicturedTable[] = [
+  {
+    name: 'Sessions', mark: 'otherwise', foreignKeys: [], troubles: [{ mark: 'otherwise', what: 'lost uniqueness' }],
+    columns: [
+      column('SessionId', 'bigint', { isKey: true }),
+      column('Title', 'text(50)', { nullable: true, mark: 'otherwise' }),
+      column(`<b>${NASTY}`, 'text', { nullable: true, mark: 'noted' }),
+      column('KSessionsId', 'bigint', { nullable: true, mark: 'missing' }),
+    ],
+  },
+  {
+    name: 'HostSessions', mark: 'noted', troubles: [{ mark: 'noted', what: 'index by_hand' }],
+    columns: [column('HostSessionId', 'bigint', { isKey: true }), column('SessionId', 'bigint')],
+    foreignKeys: [
+      { columns: ['SessionId'], references: 'Sessions', onDelete: 'cascade', mark: 'missing' },
+      { columns: ['SessionId'], references: 'Sessions', onDelete: 'no action', mark: 'noted' },
+    ],
+  },
+  { name: 'HostSessionEvents', mark: 'same', columns: [column('EventId', 'bigint', { isKey: true })], foreignKeys: [], troubles: [] },
+  { name: 'MigrationLedger', mark: 'missing', columns: [column('Name', 'exact(200)', { mark: 'missing' })], foreignKeys: [], troubles: [] },
+  {
+    name: 'Questions', mark: 'foreign', troubles: [],
+    columns: [column('QuestionId', 'bigint', { isKey: true, mark: 'foreign' }), column('SessionId', 'bigint', { mark: 'foreign' })],
+    foreignKeys: [
+      { columns: ['SessionId'], references: 'Sessions', onDelete: 'cascade', mark: 'otherwise' },
+      { columns: ['AuthorId'], references: 'dbo.Users', onDelete: 'no action', mark: 'foreign' },
+    ],
+  },
+  {
+    name: 'Answers', mark: 'foreign', troubles: [],
+    columns: [column('AnswerId', 'bigint', { isKey: true, mark: 'foreign' }), column('QuestionId', 'bigint', { mark: 'foreign' })],
+    foreignKeys: [
+      { columns: ['QuestionId'], references: 'Questions', onDelete: 'cascade', mark: 'same' },
+      { columns: ['AnswerId'], references: 'Answers', onDelete: 'no action', mark: 'foreign' },
+    ],
+  },
+];
+
+const OVERVIEW: Overview = {
+  schema: {
+    tables: TABLES,
+    drift: [
+      { kind: 'type', severity: 'fault', table: 'Sessions', sentence: 'canvas.Sessions.Title: expected text(200), found text(50).' },
+      { kind: 'extra', severity: 'information', table: 'Sessions', sentence: `canvas.Sessions.<b>${NASTY} is there and no migration expects it: a column text.` },
+    ],
+  },
+  credentials: {
+    byState: { none: 7, live: 12043, expired: 250, revoked: 31, revived: 0, 'copy-differs': 1 },
+    byAge: [
+      { age: 'under 30 days', count: 9000 }, { age: '30 to 90 days', count: 3000 }, { age: '90 to 180 days', count: 42 },
+      { age: '180 days to a year', count: 1 }, { age: 'over a year', count: 0 },
+    ],
+  },
+  gaps: ['The <weather> could not be read: it rained.'],
+};
+
 export const REPORT: Report = {
   schema: 'canvas-verify/1',
   verdict: 'fail',
@@ -58,6 +120,7 @@ export const REPORT: Report = {
   skip: ['source'],
   refusal: null,
   checks: CHECKS,
+  overview: OVERVIEW,
 };
 
 /** A run that came to nothing: the target could not be opened. */
@@ -72,6 +135,7 @@ export const REFUSED: Report = {
     why: 'db.internal:5432 refused the connection (ECONNREFUSED).',
     hint: 'Check that the server runs and that this machine may reach it.',
   },
+  overview: null,
   checks: CHECKS.map((check) => ({
     ...check, status: 'error' as const, evidence: ['Not looked at: The database cannot be reached.'], remedy: 'Check that the server runs.', durationMs: 0,
   })),
@@ -83,4 +147,5 @@ export const CLEAN: Report = {
   verdict: 'pass',
   skip: [],
   checks: CHECKS.map((check) => ({ ...check, status: 'pass' as const, evidence: ['12 rows looked at'], remedy: null })),
+  overview: { schema: { tables: [], drift: [] }, credentials: null, gaps: [] },
 };

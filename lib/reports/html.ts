@@ -1,0 +1,197 @@
+/**
+ * The report as one HTML file that a release manager opens: nothing is loaded, nothing is sent, and it reads the same
+ * without its script, which only filters and copies. Style and script are named in the policy by their hashes, so that
+ * nothing a value may hold could ever run.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { many, type Status } from '../checks/check';
+import { stops, type CheckRecord, type Verdict } from '../checks/gate';
+import { whatStandsThere } from './html-overview';
+import { markup, type Content, type Markup } from './markup';
+import { partsOf, type RemedyPart } from './remedy';
+import { byGroup, placesOf, tally, VERDICT_WORDS, worstFirst, type Report } from './report';
+import { plain } from './text';
+
+/** A report as one HTML document. */
+export function toHtml(report: Report): string {
+  const [style, script] = [asset('html.css'), asset('html.client.js')];
+  const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(script)}'; base-uri 'none'; form-action 'none'`;
+  const title = `${VERDICT_WORDS[report.verdict]} · ${report.target?.name ?? 'unknown target'} · release gate`;
+  const head = markup`<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>`;
+  // The only text that no template escapes: two files of this folder.
+  return `<!doctype html>
+<html lang="en">
+<head>
+${head.toString()}
+<style>${style}</style>
+</head>
+${body(report).toString()}
+<script>${script}</script>
+</html>
+`;
+}
+
+const asset = (name: string) => readFileSync(join(__dirname, name), 'utf8').replaceAll('\r\n', '\n');
+
+const hashOf = (text: string) => `sha256-${createHash('sha256').update(text, 'utf8').digest('base64')}`;
+
+function body(report: Report): Markup {
+  return markup`<body>
+<a class="skip" href="#content">To the findings</a>
+${banner(report)}
+<main id="content">
+${[places(report), refusal(report), findings(report), groups(report), whatStandsThere(report.overview), leftOut(report)]}
+</main>
+<footer><p>Made by canvas-host-toolkit ${report.toolVersion}, started ${told(report.startedAt)}. The report only reads; no secret and no hash stands in it.</p></footer>
+</body>`;
+}
+
+// --- the verdict ---------------------------------------------------------------------------------------------------
+
+const VERDICT_SIGNS: Readonly<Record<Verdict, string>> = { pass: '✓', fail: '✕', error: '?' };
+
+function banner(report: Report): Markup {
+  const { target, verdict } = report;
+  return markup`<header class="verdict ${verdict}">
+<div class="sign" aria-hidden="true">${VERDICT_SIGNS[verdict]}</div>
+<div>
+<p class="kicker">Release gate${target === null ? '' : ' for '}${target === null ? undefined : markup`<b dir="auto">${told(target.name)}</b> <span class="chip">${told(target.environment)}</span>`}${target?.sampleData === true ? markup` <span class="chip">sample data</span>` : undefined}</p>
+<h1>${VERDICT_WORDS[verdict]}</h1>
+<p class="sentence">${sentenceOf(report)}</p>
+</div>
+<ul class="tally">${tallyOf(report.checks)}</ul>
+</header>`;
+}
+
+/** What the numbers beside it come to. */
+function sentenceOf({ checks, failOn, verdict }: Report): string {
+  const stopping = checks.filter((check) => stops(check, failOn)).length;
+  const { error, skipped } = tally(checks);
+  const isPart = skipped === 0 ? '' : ` ${many(skipped, 'check')} left out: a part of a gate is no gate.`;
+  if (verdict === 'fail') return `${many(stopping, 'check')} keep${stopping === 1 ? 's' : ''} it shut.${isPart}`;
+  return verdict === 'error' ? `${many(error, 'check')} could not be found out.${isPart}` : `Nothing that was looked at stands in the way.${isPart}`;
+}
+
+const COUNTED: Readonly<Record<Status, string>> = {
+  pass: 'passed', fail: 'failed', error: 'not known', warn: 'warned', skipped: 'left out',
+};
+
+function tallyOf(checks: readonly CheckRecord[]): Markup[] {
+  const counts = tally(checks);
+  return Object.entries(COUNTED).map(([status, word]) => {
+    const count = counts[status as Status];
+    return markup`<li class="${status}${count === 0 ? ' none' : ''}"><b>${count}</b> ${word}</li>`;
+  });
+}
+
+function places(report: Report): Markup {
+  const rows = placesOf(report).map(([label, value]) => markup`<div><dt>${label}</dt><dd dir="auto">${told(value)}</dd></div>\n`);
+  return markup`<section class="places" aria-label="Where and when">
+<dl>
+${rows}</dl>
+</section>`;
+}
+
+function refusal({ refusal: words }: Report): Markup | undefined {
+  if (words === null) return undefined;
+  return markup`<section class="card error" aria-labelledby="refusal">
+<h2 id="refusal">The target could not be opened</h2>
+<p dir="auto"><code>${words.code}</code> ${told(words.what)}</p>
+<p dir="auto">${told(words.why)}</p>
+${remedyLine(words.hint)}
+</section>`;
+}
+
+// --- the checks ----------------------------------------------------------------------------------------------------
+
+const STATUS_WORDS: Readonly<Record<Status, string>> = { pass: 'pass', fail: 'fail', error: 'not known', warn: 'warning', skipped: 'left out' };
+const STATUS_SIGNS: Readonly<Record<Status, string>> = { pass: '✓', fail: '✕', error: '?', warn: '!', skipped: '–' };
+
+/** Where nothing could be looked at, one reason stands for all of them. */
+const isAllRefused = ({ checks, refusal: words }: Report) => words !== null && worstFirst(checks).every(({ status }) => status === 'error');
+
+function findings(report: Report): Markup | undefined {
+  if (isAllRefused(report)) return undefined;
+  const open = worstFirst(report.checks);
+  if (open.length === 0) {
+    return markup`<section aria-labelledby="findings"><h2 id="findings">What does not hold</h2>
+<p class="card pass">Nothing: everything that was looked at holds.</p></section>`;
+  }
+  return markup`<section aria-labelledby="findings">
+<h2 id="findings">What does not hold <span class="count">${open.length}</span></h2>
+${open.map(finding)}</section>`;
+}
+
+function finding(check: CheckRecord): Markup {
+  const { evidence, id, remedy, severity, status, title } = check;
+  return markup`<article class="card ${status}" id="${id}" aria-labelledby="${id}.title">
+<p class="tags">${badge(status)} <span class="chip ${severity}">${severity}</span> <code>${id}</code></p>
+<h3 id="${id}.title">${title}</h3>
+${evidenceOf(evidence)}
+${remedyLine(remedy)}
+</article>
+`;
+}
+
+const badge = (status: Status) => markup`<span class="badge ${status}"><span aria-hidden="true">${STATUS_SIGNS[status]}</span> ${STATUS_WORDS[status]}</span>`;
+
+const evidenceOf = (evidence: readonly string[]) =>
+  evidence.length === 0 ? undefined : markup`<ul class="evidence">${evidence.map((sentence) => markup`<li dir="auto">${told(sentence)}</li>\n`)}</ul>`;
+
+function remedyLine(remedy: string | null): Markup | undefined {
+  if (remedy === null || remedy === '') return undefined;
+  return markup`<p class="remedy"><b>To mend it:</b> <span dir="auto">${partsOf(told(remedy)).map(remedyPart)}</span></p>`;
+}
+
+const remedyPart = ({ kind, text }: RemedyPart): Content => (kind === 'command' ? markup`<code class="command">${text}</code>` : text);
+
+function groups(report: Report): Markup {
+  const { checks } = report;
+  const isToldAbove = !isAllRefused(report);
+  return markup`<section aria-labelledby="checks">
+<h2 id="checks">All checks <span class="count">${checks.length}</span></h2>
+<div class="tools" hidden></div>
+${byGroup(checks).map((group) => {
+  const counts = tally(group.checks);
+  const isQuiet = counts.fail + counts.error + counts.warn === 0;
+  const summary = Object.entries(counts).filter(([, count]) => count > 0);
+  return markup`<details class="group"${isQuiet ? undefined : markup` open`}>
+<summary><h3>${group.title}</h3><span class="sums">${summary.map(([status, count]) => markup`<span class="badge ${status}"><span aria-hidden="true">${STATUS_SIGNS[status as Status]}</span> ${count} ${STATUS_WORDS[status as Status]}</span> `)}</span></summary>
+<ul class="checks">
+${group.checks.map((check) => checkLine(check, isToldAbove))}</ul>
+</details>
+`;
+})}</section>`;
+}
+
+/** @param isToldAbove whether what does not hold has its own place, where all of it is told */
+function checkLine({ durationMs, evidence, id, severity, status, title }: CheckRecord, isToldAbove: boolean): Markup {
+  const hasPlace = isToldAbove && (status === 'fail' || status === 'error' || status === 'warn');
+  const more = hasPlace ? markup`<p class="small"><a href="#${id}">What was found, and what mends it</a></p>` : evidenceOf(evidence);
+  return markup`<li class="check ${status}" data-status="${status}">${badge(status)}<div><p class="title">${title}</p><p class="small"><code>${id}</code> · ${severity} · ${duration(durationMs)}</p>${more}</div></li>
+`;
+}
+
+const duration = (milliseconds: number) => (milliseconds < 1000 ? `${milliseconds} ms` : `${(milliseconds / 1000).toFixed(1)} s`);
+
+/** Only what was chosen: a part of a gate is no gate. */
+function leftOut({ checks, only, skip }: Report): Markup {
+  const skipped = checks.filter(({ status }) => status === 'skipped');
+  const said = [...skip.map((word) => `--skip ${word}`), ...only.map((word) => `--only ${word}`)];
+  const words = skipped.length === 0 ? markup`<p class="card">Nothing: every check was looked at, or it was tried.</p>` : markup`<div class="card skipped">
+<p>Asked for by ${said.map((word, place) => [place === 0 ? '' : ' ', markup`<code>${told(word)}</code>`])}:</p>
+<ul class="evidence">${skipped.map(({ id, title }) => markup`<li><code>${id}</code> ${title}</li>\n`)}</ul></div>`;
+  return markup`<section aria-labelledby="left-out">
+<h2 id="left-out">Left out ${skipped.length === 0 ? undefined : markup`<span class="count">${skipped.length}</span>`}</h2>
+${words}
+</section>`;
+}
+
+/** A value as one line that says what it seems to say. */
+const told = plain;
