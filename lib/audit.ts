@@ -228,17 +228,24 @@ export function toEvent(row: Row): HostSessionEvent {
   };
 }
 
+/** The first place where a chain does not hold. */
+interface ChainFault {
+  readonly holds: false;
+  readonly sequence: number;
+  readonly why: string;
+  /** The id of the key without which nobody can say more: that is no sign of an edit. */
+  readonly missingKey?: string;
+}
+
 /** A chain that holds, or the first place where it does not. */
-export type ChainState =
-  | { readonly holds: true; readonly events: number }
-  | { readonly holds: false; readonly sequence: number; readonly why: string };
+export type ChainState = { readonly holds: true; readonly events: number } | ChainFault;
 
 /** Checks a chain event by event, oldest first: what was checked need not be kept. */
 export class ChainCheck {
   readonly #keys: KeyRing;
   #events = 0;
   #newest: HostSessionEvent | undefined;
-  #fault: { readonly holds: false; readonly sequence: number; readonly why: string } | undefined;
+  #fault: ChainFault | undefined;
 
   constructor(keys: KeyRing) {
     this.#keys = keys;
@@ -247,8 +254,8 @@ export class ChainCheck {
   /** The next event: no gap, its predecessor, its seal. */
   add(event: HostSessionEvent): void {
     this.#events += 1;
-    const why = this.#fault === undefined ? faultOf(event, this.#events, this.#newest?.eventHash ?? null, this.#keys) : undefined;
-    if (why !== undefined) this.#fault = { holds: false, sequence: event.sequence, why };
+    const fault = this.#fault === undefined ? faultOf(event, this.#events, this.#newest?.eventHash ?? null, this.#keys) : undefined;
+    if (fault !== undefined) this.#fault = { holds: false, sequence: event.sequence, ...fault };
     this.#newest = event;
   }
 
@@ -278,12 +285,12 @@ function faultOf(
   sequence: number,
   previous: string | null,
   keys: KeyRing,
-): string | undefined {
-  if (event.sequence !== sequence) return `event ${sequence} is missing`;
-  if (event.previousHash !== previous) return 'it does not follow the event before it';
+): Pick<ChainFault, 'why' | 'missingKey'> | undefined {
+  if (event.sequence !== sequence) return { why: `event ${sequence} is missing` };
+  if (event.previousHash !== previous) return { why: 'it does not follow the event before it' };
   const isSealed = isSealedBy(keys, event);
-  if (isSealed === undefined) return `its key ${event.hashKeyId} is not configured`;
-  return isSealed ? undefined : 'its seal does not match what it says';
+  if (isSealed === undefined) return { why: `its key ${event.hashKeyId} is not configured`, missingKey: event.hashKeyId };
+  return isSealed ? undefined : { why: 'its seal does not match what it says' };
 }
 
 /** Does an event say what its seal says? The key's id tells which kind of seal that is. @returns undefined without the key */

@@ -835,6 +835,27 @@ export const faults = {
         'made begins with consolidate.mjs --apply.',
       { ksessionsId },
     ),
+  trailUnreadable: (keys: readonly string[], chains: number) =>
+    make(
+      'CONFIG',
+      `${chains} chains of the trail cannot be checked.`,
+      `Their events are sealed with ${keys.length === 1 ? 'a key that is' : 'keys that are'} not configured: ${keys.join(', ')}.`,
+      'Put the key into CANVAS_HMAC_KEY_FILE, after the first one, which is the one that hashes.',
+    ),
+  rightsUnknown: (what: string) =>
+    make(
+      'CONFIG',
+      `The server does not say whether this login is ${what}.`,
+      'What cannot be asked is not known to be harmless.',
+      'Ask who administers the server, or give the toolkit a login as docs/guard.md has it.',
+    ),
+  modesUnknown: (path: string) =>
+    make(
+      'CONFIG',
+      `Who may read ${path} cannot be told here.`,
+      'Windows keeps no such modes; its access lists are not looked at.',
+      'See to it that only you may read the file (icacls), and leave this check out: --skip security.secret-files.',
+    ),
   guidRejected: (fingerprint: string | undefined, why: string, hint: string) =>
     make(
       'GUID_REJECTED',

@@ -1,5 +1,6 @@
 /** The migration files against the books that the database keeps of them. */
 import type { Reader } from '../engines/database';
+import type { Dialect } from '../engines/engine';
 import { textOf, type Row } from '../engines/rows';
 import { readMigrations } from '../migrations/files';
 import { HISTORY_TABLE, isLockRowFree, LEDGER_TABLE, readBooks, type Applied } from '../migrations/ledger';
@@ -97,12 +98,15 @@ const HISTORIES = [
   'changelog', 'atlas_schema_revisions',
 ];
 
+/** PostgreSQL's own catalogue shows tables that a login may not read, its information schema does not. */
+const TABLES = {
+  postgres: `SELECT n.nspname::text AS "schema", c.relname::text AS "name" FROM pg_catalog.pg_class c
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND LOWER(c.relname::text)`,
+  mssql: 'SELECT t.TABLE_SCHEMA AS "schema", t.TABLE_NAME AS "name" FROM INFORMATION_SCHEMA.TABLES t WHERE LOWER(t.TABLE_NAME)',
+} as const satisfies Record<Dialect, string>;
+
 async function histories(canvas: Reader): Promise<string[]> {
-  const rows = await canvas.ask<Row>(
-    `SELECT t.TABLE_SCHEMA AS "schema", t.TABLE_NAME AS "name" FROM INFORMATION_SCHEMA.TABLES t
-     WHERE LOWER(t.TABLE_NAME) IN (${HISTORIES.map(() => '?').join(', ')})`,
-    HISTORIES,
-  );
+  const rows = await canvas.ask<Row>(`${TABLES[canvas.dialect]} IN (${HISTORIES.map(() => '?').join(', ')})`, HISTORIES);
   const all = rows.map((row) => `${textOf(row, 'schema')}.${textOf(row, 'name')}`);
   return all.filter((name) => name !== `${SCHEMA}.${HISTORY_TABLE}`).sort();
 }

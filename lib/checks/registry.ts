@@ -1,4 +1,5 @@
 /** Every check, in the order of a report. */
+import { AUDIT_CHECKS } from './audit';
 import { groupOf, GROUPS, type Group } from './check';
 import { CREDENTIAL_CHECKS } from './credentials';
 import { DATA_CHECKS } from './data';
@@ -6,10 +7,12 @@ import type { Checks } from './gate';
 import { GUARD_CHECKS } from './guard';
 import { MIGRATION_CHECKS } from './migrations';
 import { SCHEMA_CHECKS } from './schema';
+import { SECRET_CHECKS, SECURITY_CHECKS } from './security';
+import { SOURCE_CHECKS } from './source';
 
 export const CHECKS: Checks = {
-  beforehand: [],
-  there: [...GUARD_CHECKS, ...MIGRATION_CHECKS, ...SCHEMA_CHECKS, ...DATA_CHECKS, ...CREDENTIAL_CHECKS],
+  beforehand: SECRET_CHECKS,
+  there: [...GUARD_CHECKS, ...MIGRATION_CHECKS, ...SCHEMA_CHECKS, ...DATA_CHECKS, ...CREDENTIAL_CHECKS, ...SOURCE_CHECKS, ...AUDIT_CHECKS, ...SECURITY_CHECKS],
 };
 
 /** Ids and groups: what `--only` and `--skip` take. */

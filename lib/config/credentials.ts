@@ -44,6 +44,14 @@ export function readLogins(settings: Settings, target: Target, purpose: Purpose)
   return { canvas: own ?? canvas, source, notices };
 }
 
+/** The files that passwords are read from, that of schema changes included. */
+export function passwordFiles({ env }: Settings, target: Target): string[] {
+  if (target.engine === 'pglite') return [];
+  const prefixes = [target.canvas.credentials, target.source.credentials, `${target.canvas.credentials}_MIGRATE`];
+  const named = [...new Set(prefixes)].map((prefix) => variable(env, `${prefix}_PASSWORD_FILE`));
+  return named.filter((path) => path !== undefined);
+}
+
 function isOneAddress({ canvas, source }: ServerTarget): boolean {
   return canvas.server === source.server && canvas.port === source.port && canvas.database === source.database;
 }

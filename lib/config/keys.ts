@@ -4,6 +4,7 @@ import { accessSync, closeSync, constants, existsSync, fsyncSync, linkSync, mkdi
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { faults } from '../errors';
+import { weaknessOf } from './key-strength';
 import { readSecretFile } from './secret-file';
 import { variable, type Settings } from './settings';
 import type { EmbeddedTarget, Target } from './targets';
@@ -45,6 +46,16 @@ export class HmacKey {
   /** Base64 of the labelled keyed hash; seals audit events. */
   seal(label: string, message: string): string {
     return this.hash(`canvas-host/${label}/1\0${message}`);
+  }
+
+  /** What makes it easy to guess, as far as that shows; undefined where nothing does. */
+  get weakness(): string | undefined {
+    return weaknessOf(this.#secret);
+  }
+
+  /** Does the key stand in a text? Only the answer leaves. */
+  standsIn(text: string): boolean {
+    return text.includes(this.#secret.toString('utf8'));
   }
 
   toJSON(): string {
@@ -130,6 +141,14 @@ export function ensureEmbeddedKey({ folder }: EmbeddedTarget): void {
   embeddedKey(folder);
 }
 
+/** The files that keys are read from. */
+export function keyFiles(settings: Settings, target: Target): string[] {
+  const named = variable(settings.env, 'CANVAS_HMAC_KEY_FILE');
+  return [...(named === undefined ? [] : [named]), ...(target.engine === 'pglite' ? [ownKeyFile(target.folder)] : [])];
+}
+
+const ownKeyFile = (folder: string) => join(folder, 'hmac.key');
+
 function givenKeys(settings: Settings): Buffer[] {
   const inline = variable(settings.env, 'CANVAS_HMAC_KEY');
   const file = variable(settings.env, 'CANVAS_HMAC_KEY_FILE');
@@ -169,7 +188,7 @@ function assertStrong(key: Buffer, origin: string, line: number): void {
  * on one key and a killed one leaves none half-written.
  */
 function embeddedKey(folder: string): Buffer {
-  const path = join(folder, 'hmac.key');
+  const path = ownKeyFile(folder);
   if (existsSync(path)) return oneKey(readSecretFile(path), path);
   // A new key beside old data would make every credential in it void without a word.
   if (existsSync(join(folder, 'db'))) throw faults.keyGone(path);

@@ -1,6 +1,6 @@
 /** Files that hold a password or a key. */
 import { isUtf8 } from 'node:buffer';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { faults } from '../errors';
 
 /** Group and others: none of their bits may be set. */
@@ -15,6 +15,16 @@ export function readSecretFile(path: string): string {
   if (process.platform !== 'win32' && (mode & OTHERS) !== 0) throw faults.secretIsShared(path);
   if (text === undefined) throw faults.notUtf8(path);
   return text;
+}
+
+/**
+ * May others than its owner read a file? One that is not there is nobody's.
+ * @throws ToolkitError CONFIG on Windows, which cannot tell that by mode
+ */
+export function isShared(path: string): boolean {
+  if (!existsSync(path)) return false;
+  if (process.platform === 'win32') throw faults.modesUnknown(path);
+  return (statSync(path).mode & OTHERS) !== 0;
 }
 
 function readWithMode(path: string): { readonly mode: number; readonly text: string | undefined } {

@@ -351,6 +351,17 @@ export async function findHarm({ canvas, source, engine, target }: Database): Pr
   return [...new Set(asked.flat())];
 }
 
+/** What the login of each connection is that it need not be. @returns one sentence each; none is good */
+export async function findExcess({ canvas, source, engine }: Database): Promise<string[]> {
+  const asked = await Promise.all([canvas, source].map((reader) => engine.findExcess((sql, bindings) => reader.ask(sql, bindings))));
+  return [...new Set(asked.flat())];
+}
+
+/** Does the server see TLS on a connection? Undefined where the driver's word has to do. */
+export function seesTls({ engine }: Database, reader: Reader): Promise<boolean | undefined> {
+  return engine.seesTls((sql, bindings) => reader.ask(sql, bindings));
+}
+
 /** The database's clock, UTC, to the millisecond. */
 export async function readClock(database: Database): Promise<Date> {
   const [row] = await database.canvas.ask<{ now: string }>(database.engine.clock);

@@ -83,6 +83,10 @@ export interface Engine {
    * source. One sentence each; none is good. Asked of the server, changes nothing.
    */
   findHarm(ask: Ask, protectedDatabases: readonly string[]): Promise<string[]>;
+  /** What this login is that it need not be: an administrator, an owner. One sentence each. Asked of the server, changes nothing. */
+  findExcess(ask: Ask): Promise<string[]>;
+  /** Does the server see TLS on this connection? Undefined where asking takes a right of its own, and the driver insists on TLS. */
+  seesTls(ask: Ask): Promise<boolean | undefined>;
   /** Time-outs for schema changes: a short wait for table locks, no bound on the work itself. */
   prepareSchemaChange(trx: Knex.Transaction): Promise<void>;
   /** The failure in our words, or undefined when this engine does not know it. */

@@ -72,6 +72,9 @@ export const mssql: Engine = {
   },
 
   findHarm,
+  findExcess,
+  // sys.dm_exec_connections takes VIEW SERVER STATE; the driver ends a connection that does not become a TLS one.
+  seesTls: () => Promise.resolve(undefined),
 
   async prepareSchemaChange(trx: Knex.Transaction): Promise<void> {
     limitStatements(trx, 0);
@@ -177,6 +180,19 @@ async function findHarm(ask: Ask, protectedDatabases: readonly string[]): Promis
     ...databases.map(({ name }) => `The login may connect to the protected database ${name}.`),
     ...tables.map(({ name }) => `The login may write to the source table dbo.${name}.`),
   ];
+}
+
+/** https://learn.microsoft.com/sql/t-sql/functions/is-srvrolemember-transact-sql, .../is-rolemember-transact-sql */
+async function findExcess(ask: Ask): Promise<string[]> {
+  const [role] = await ask<{ name: string; admin: number | null; owner: number | null; alter: number | null }>(
+    `SELECT SUSER_SNAME() AS [name], IS_SRVROLEMEMBER('sysadmin') AS [admin], IS_ROLEMEMBER('db_owner') AS [owner],
+       HAS_PERMS_BY_NAME(N'canvas', 'SCHEMA', 'ALTER') AS [alter]`,
+  );
+  if (role === undefined || role.admin === null) throw faults.rightsUnknown('a sysadmin');
+  if (role.owner === null) throw faults.rightsUnknown('a db_owner');
+  if (role.admin === 1) return [`The login ${role.name} is a sysadmin: it may do anything to any database of the server.`];
+  if (role.owner === 1) return [`The login ${role.name} is a db_owner: it may do anything to the database.`];
+  return role.alter === 1 ? [`The login ${role.name} may alter schema canvas, and take away what protects the trail.`] : [];
 }
 
 /** The server's own number for an error; undefined where it was not the server that spoke. */

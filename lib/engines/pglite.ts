@@ -34,6 +34,7 @@ export const pglite: Engine = {
 
   // The embedded database is its own server and holds sample data: there is nothing to harm.
   findHarm: () => Promise.resolve([]),
+  findExcess: () => Promise.resolve([]),
 
   // One process has the folder and one connection has the process: there is nobody to lock out.
   beginWriting: (trx, expected) => postgres.beginWriting(trx, expected),

@@ -71,6 +71,8 @@ export const postgres: Engine = {
 
   beginWriting,
   findHarm,
+  findExcess,
+  seesTls,
   prepareSchemaChange,
   explain,
   isVerdict: (error) => (error as { severity?: unknown } | null)?.severity === 'ERROR',
@@ -239,6 +241,34 @@ async function findHarm(ask: Ask, protectedDatabases: readonly string[]): Promis
     ...databases.map(({ name }) => `The login may connect to the protected database ${name}.`),
     ...tables.map(({ name }) => `The login may write to the source table dbo.${name}.`),
   ];
+}
+
+/** An owner of the tables may take away what protects the trail, as a superuser may. */
+async function findExcess(ask: Ask): Promise<string[]> {
+  const [role] = await ask<{ name: string; super: boolean; roles: boolean; all: boolean; owner: boolean }>(
+    `SELECT r.rolname AS "name", r.rolsuper AS "super", r.rolcreaterole AS "roles",
+       pg_has_role(r.oid, 'pg_write_all_data', 'MEMBER') AS "all",
+       EXISTS (SELECT 1 FROM pg_catalog.pg_database d WHERE d.datname = current_database() AND d.datdba = r.oid) AS "owner"
+     FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`,
+  );
+  const owned = await ask<{ name: string }>(
+    `SELECT c.relname::text AS "name" FROM pg_catalog.pg_class c
+     WHERE c.relnamespace = to_regnamespace('canvas') AND c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'USAGE') ORDER BY 1`,
+  );
+  if (role === undefined) throw faults.rightsUnknown('a superuser');
+  // A superuser is the owner of everything: that is said once.
+  if (role.super) return [`The login ${role.name} is a superuser: it may do anything to any database of the server.`];
+  return [
+    ...(role.roles ? [`The login ${role.name} may make roles, and so become most of what it is not.`] : []),
+    ...(role.all ? [`The login ${role.name} may write to every table of the server's databases (pg_write_all_data).`] : []),
+    ...(role.owner ? [`The login ${role.name} owns the database.`] : []),
+    ...owned.map(({ name }) => `The login ${role.name} owns canvas.${name}, and may take away what protects it.`),
+  ];
+}
+
+async function seesTls(ask: Ask): Promise<boolean | undefined> {
+  const [own] = await ask<{ ssl: boolean }>('SELECT s.ssl AS "ssl" FROM pg_catalog.pg_stat_ssl s WHERE s.pid = pg_backend_pid()');
+  return own?.ssl === true;
 }
 
 async function prepareSchemaChange(trx: Knex.Transaction): Promise<void> {

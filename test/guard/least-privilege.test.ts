@@ -1,21 +1,9 @@
 import test from 'ava';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { PACKAGE_ROOT } from '../../lib/config/settings';
 import { findHarm } from '../../lib/engines/database';
 import { access, asAdmin, asMssqlAdmin, databaseOf, mssqlLane, mssqlUrl, open, postgresLane, postgresUrl, retarget, type Scratch } from '../helpers/lanes';
+import { grantedLogin, grantsOf } from '../helpers/grants';
 import { provisionHere } from '../helpers/state';
-
-const GUIDE = readFileSync(join(PACKAGE_ROOT, 'docs', 'guard.md'), 'utf8');
-
-/** The statements of the guide that grant to the login that provisions, for a login made for this test. */
-function grantsOf(engine: 'PostgreSQL' | 'SQL Server', login: string): string[] {
-  const start = GUIDE.indexOf(`\n${engine}, `);
-  const block = /```sql\n([^]*?)```/.exec(GUIDE.slice(start))?.[1] ?? '';
-  // The protected databases are on no test server.
-  return block.split('\n').filter((line) => line.startsWith('GRANT')).map((line) => line.replace('canvas_app', login));
-}
 
 function loggedIn(scratch: Scratch, user: string, password: string, changes: object = {}): Scratch {
   return retarget({ ...scratch, env: { ...scratch.env, SCRATCH_USER: user, SCRATCH_PASSWORD: password } }, changes);
@@ -25,18 +13,14 @@ const randomWord = () => `Aa1_${randomBytes(12).toString('hex')}`;
 
 (postgresUrl === undefined ? test.skip : test.serial)('postgres: what the guide grants is enough, and could harm nothing', async (t) => {
   const scratch = await postgresLane.ready(t);
-  const [login, password] = [`canvas_app_${randomBytes(4).toString('hex')}`, randomWord()];
-  const database = databaseOf(scratch);
-  await asAdmin(`CREATE ROLE ${login} LOGIN PASSWORD '${password}'`);
-  t.teardown(() => asAdmin(`DROP ROLE ${login}`));
-  t.teardown(() => asAdmin(`DROP OWNED BY ${login}`, database));
-  for (const grant of grantsOf('PostgreSQL', login)) await asAdmin(grant, database);
+  const password = randomWord();
+  const login = await grantedLogin(t, scratch, password);
   const limited = loggedIn(scratch, login, password, { strict: true });
   await access(limited, async (granted) => {
     t.is((await provisionHere(granted, { ksessionsId: 15 })).outcome.status, 'provisioned');
     t.is((await provisionHere(granted, { ksessionsId: 15 })).outcome.status, 'rotated');
   });
-  await asAdmin(`GRANT INSERT ON dbo."Sessions" TO ${login}`, database);
+  await asAdmin(`GRANT INSERT ON dbo."Sessions" TO ${login}`, databaseOf(scratch));
   t.regex((await t.throwsAsync(access(limited, () => Promise.resolve()))).message, /could|may/);
 });
 

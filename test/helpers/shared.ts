@@ -56,15 +56,14 @@ export interface Opened {
   readonly open: Access;
 }
 
-/** One ready target, open for all tests of a file. @param fill what each of them finds there */
-export function shareOpened(lane: Lane, fill: (open: Access) => Promise<void>): () => Opened {
+/** One ready target, open for all tests of a file. @param fill makes what each of them finds there */
+export function shareOpened(lane: Lane, fill: (opened: Opened, owner: Owner) => Promise<void>): () => Opened {
   const owner = fileOwner();
   let opened: Opened | undefined;
   test.serial.before(async () => {
     const scratch = await lane.ready(owner);
-    const open = await keepOpen(owner, scratch);
-    await fill(open);
-    opened = { scratch, open };
+    opened = { scratch, open: await keepOpen(owner, scratch) };
+    await fill(opened, owner);
   });
   test.after.always(() => owner.end());
   return () => given(opened);
