@@ -2,11 +2,12 @@
  * `npm run faults -- [--lanes postgres,pglite] [--only migrations,credentials] [--rounds N] [--runners 6,20]
  * [--beginnings empty,half] [--jobs N]`: every experiment at full size, one line each, and one for each violation when
  * it shows; exits 1 when one found something. `--only` takes single experiments too: races, latest, rollback; bulk,
- * crowd. Jobs are the runs of migrate that are killed side by side, each on a database of its own.
+ * crowd; incidents. Jobs are the runs of migrate that are killed side by side, each on a database of its own.
  */
 import { parseArgs } from 'node:util';
 import { lanes, type Lane } from '../helpers/lanes';
 import { BulkGallows, crowd } from './credentials';
+import { breakIncident, BREAKS } from './incidents';
 import { Gallows, owning, race, type Beginning, type Verb } from './migrations';
 
 const { values } = parseArgs({
@@ -91,6 +92,7 @@ async function crowdAll(lane: Lane): Promise<void> {
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   migrations: ['races', 'latest', 'rollback'],
   credentials: ['bulk', 'crowd'],
+  incidents: ['incidents'],
 };
 
 const listed = (words: string) => words.split(',');
@@ -111,8 +113,15 @@ async function onServer(lane: Lane, experiments: ReadonlySet<string>): Promise<v
   if (experiments.has('crowd')) await crowdAll(lane);
 }
 
+async function breakAll(): Promise<void> {
+  const title = 'what stops an incident is taken away, and its replay fails';
+  const violations = await forEach(title, BREAKS, Number(values.jobs), breakIncident);
+  tell(title, BREAKS.length, violations, `; ${BREAKS.map(({ id }) => id).join(', ')}`);
+}
+
 async function main(): Promise<void> {
   const experiments = chosen();
+  if (experiments.has('incidents')) await breakAll();
   for (const lane of lanes().filter(({ name }) => listed(values.lanes).includes(name))) {
     if (lane.name === 'postgres') await onServer(lane, experiments);
     for (const verb of ['latest', 'rollback'] as const) if (experiments.has(verb)) await killEverywhere(lane, verb);

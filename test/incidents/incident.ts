@@ -5,9 +5,12 @@
  * To add one: put it into the file of its theme, with the number it is recorded under. `replay` does what was done then, as
  * far as a machine can, and asserts that it is refused or found; breaking what `where` names must make it fail.
  */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Access } from '../../lib/access';
-import type { Scratch } from '../helpers/lanes';
+import { entryFor, scratchFolder, writeTargets, type Scratch } from '../helpers/lanes';
+import { runHere, type Finished } from '../helpers/script';
 
 /** What a replay has to work with. */
 export interface Stage {
@@ -16,6 +19,28 @@ export interface Stage {
   /** Another one, kept open, without a canvas session. */
   readonly cleared: (work: (open: Access) => Promise<void>) => Promise<void>;
 }
+
+/** The checks that do not hold, of a report that a script printed with --json. */
+export function notHolding({ stdout }: Pick<Finished, 'stdout'>): string[] {
+  const { checks } = JSON.parse(stdout) as { checks: readonly { id: string; status: string }[] };
+  return checks.filter(({ status }) => status === 'fail' || status === 'warn').map(({ id }) => id);
+}
+
+/** What check-config says of files: the web application and the provisioner, each with its own. @returns what does not hold */
+export async function checkFiles(t: ExecutionContext, files: Readonly<Record<string, string>>): Promise<string[]> {
+  const scratch = writeTargets(scratchFolder(t), { ...entryFor('AHHOME', 1433, 'KSESSIONS_DEV', 'mssql'), environment: 'development', encrypt: true });
+  for (const [name, connection] of Object.entries(files)) {
+    const path = join(scratch.folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, JSON.stringify({ ConnectionStrings: { DefaultConnection: connection } }));
+  }
+  const folders = [...new Set(Object.keys(files).map((name) => join(scratch.folder, dirname(name))))];
+  return notHolding(await runHere(scratch, 'check-config', [...folders, '--target', 'scratch', '--json']));
+}
+
+/** A connection string as the old components had it, for a database. */
+export const connectionTo = (database: string, more = 'User Id=canvas_app;Password=canary-7Gq') =>
+  `Data Source=AHHOME,1433;Initial Catalog=${database};${more}`;
 
 export interface Incident {
   /** As it is recorded. */

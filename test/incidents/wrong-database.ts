@@ -12,7 +12,7 @@ import { entryFor, open, retarget, scratchFolder, targetAt, writeTargets, type S
 import { jsonLines, runHere } from '../helpers/script';
 import { snapshot } from '../helpers/state';
 import { pretending, refusal, startResponder, table } from '../helpers/tds-responder';
-import type { Incident } from './incident';
+import { checkFiles, connectionTo, type Incident } from './incident';
 
 /** A port of the loopback that counts who knocks. */
 async function door(t: ExecutionContext): Promise<{ port: number; knocks: () => number }> {
@@ -37,8 +37,8 @@ export const WRONG_DATABASE: readonly Incident[] = [
   {
     id: 'I-01',
     happened: 'The provisioner was configured for KSESSIONS, the production database, while the application used KSESSIONS_DEV',
-    stops: 'A target whose database is protected is refused before anything is dialled, in either role',
-    where: ['lib/guard/guard.ts', 'lib/config/targets.ts'],
+    stops: 'A target whose database is protected is refused before anything is dialled, in either role; check-config finds components that differ',
+    where: ['lib/guard/guard.ts', 'lib/config/targets.ts', 'lib/checks/configuration.ts'],
     async replay(t) {
       const { port, knocks } = await door(t);
       for (const changes of [{ database: 'KSESSIONS' }, { database: 'ksessions' }, { source: { database: 'KSESSIONS' } }]) {
@@ -49,13 +49,18 @@ export const WRONG_DATABASE: readonly Incident[] = [
         }
       }
       t.is(knocks(), 0, 'nobody knocked');
+      const found = await checkFiles(t, {
+        'web/appsettings.json': connectionTo('KSESSIONS_DEV'),
+        'provisioner/appsettings.json': connectionTo('KSESSIONS'),
+      });
+      t.deepEqual(found, ['configuration.target', 'configuration.production', 'configuration.components']);
     },
   },
   {
     id: 'I-02',
     happened: 'The password was the placeholder 123; authentication failed late and said nothing useful',
-    stops: 'A login that the server refuses ends the command at once, naming the variable to look at and no password',
-    where: ['lib/engines/mssql.ts', 'lib/errors.ts'],
+    stops: 'A login that the server refuses ends the command at once, naming the variables to look at and no password; check-config knows placeholders',
+    where: ['lib/engines/mssql.ts', 'lib/errors.ts', 'lib/config/known-passwords.ts'],
     async replay(t) {
       const { port } = await startResponder(t, ({ kind }) => (kind === 'login' ? refusal(18456, "Login failed for user 'app'.", 14) : undefined));
       const scratch = targetOf(t, port, {}, { SCRATCH_USER: 'app', SCRATCH_PASSWORD: '123-canary' });
@@ -64,6 +69,11 @@ export const WRONG_DATABASE: readonly Incident[] = [
       t.regex(result.stderr, /^CONFIG: .*login.*\n/im);
       t.regex(result.stderr, /SCRATCH_USER and SCRATCH_PASSWORD/, 'where the login comes from');
       t.notRegex(result.stderr + result.stdout, /123-canary/);
+      const found = await checkFiles(t, {
+        'web/appsettings.json': connectionTo('KSESSIONS_DEV'),
+        'provisioner/appsettings.json': connectionTo('KSESSIONS_DEV', 'User Id=canvas_app;Password=123'),
+      });
+      t.deepEqual(found, ['configuration.passwords', 'configuration.same-password']);
     },
   },
   {
@@ -106,8 +116,8 @@ export const WRONG_DATABASE: readonly Incident[] = [
   {
     id: 'I-05',
     happened: 'Two configuration files disagreed, and a production deployment wrote tokens to the development database',
-    stops: 'A connection string may only repeat what the target says; one that leads elsewhere is refused before it is dialled',
-    where: ['lib/config/connection-string.ts', 'lib/config/credentials.ts'],
+    stops: 'A connection string may only repeat what the target says; before a release check-config finds files that differ or lead to another environment',
+    where: ['lib/config/connection-string.ts', 'lib/config/credentials.ts', 'lib/checks/configuration.ts'],
     async replay(t) {
       const { port, knocks } = await door(t);
       const string = (database: string, more = '') =>
@@ -119,13 +129,21 @@ export const WRONG_DATABASE: readonly Incident[] = [
         t.notRegex(result.stderr, /canary/);
       }
       t.is(knocks(), 0);
+      const found = await checkFiles(t, {
+        'web/appsettings.json': connectionTo('KSESSIONS_DEV'),
+        'web/appsettings.Production.json': connectionTo('KSESSIONS'),
+        'provisioner/appsettings.json': connectionTo('KSESSIONS_DEV'),
+        'provisioner/appsettings.Production.json': connectionTo('KSESSIONS_DEV'),
+      });
+      t.true(found.includes('configuration.components'), found.join());
+      t.true(found.includes('configuration.environment'), found.join());
     },
   },
   {
     id: 'I-06',
     happened: 'A local override file silently pointed the production application at development, for two hours of outage',
-    stops: 'Nothing but the one list of targets says where a name leads: files beside it or in the working directory are not read',
-    where: ['lib/config/settings.ts', 'lib/config/targets.ts'],
+    stops: 'Nothing but the one list of targets says where a name leads here; of the application\'s own files check-config says which one wins silently',
+    where: ['lib/config/settings.ts', 'lib/config/targets.ts', 'lib/config/appsettings.ts', 'lib/checks/configuration.ts'],
     async replay(t, { scratch }) {
       const { folder } = scratch();
       const trap = JSON.stringify({ ConnectionStrings: { DefaultConnection: 'Server=elsewhere;Database=KSESSIONS' } });
@@ -135,6 +153,12 @@ export const WRONG_DATABASE: readonly Incident[] = [
       t.is(result.code, 0, result.stderr);
       t.like(jsonLines(result)[0], { target: { name: 'scratch', engine: 'pglite' } });
       t.regex(result.stderr, /^target {5}scratch \(test/m, 'and it says where it is, before any work');
+      const found = await checkFiles(t, {
+        'web/appsettings.json': connectionTo('KSESSIONS_DEV'),
+        'web/appsettings.Production.json': connectionTo('KSESSIONS'),
+        'web/appsettings.Local.json': connectionTo('KSESSIONS_TEST'),
+      });
+      t.true(found.includes('configuration.overrides'), found.join());
     },
   },
   {
