@@ -882,6 +882,22 @@ export const faults = {
   // --- gate ----------------------------------------------------------------------------------------------------
   checksFailed: (verdict: string) =>
     make('CHECKS_FAILED', 'The gate stays shut.', verdict, 'Mend what the report names, each with its own command, then verify again.'),
+  releaseUnnamed: () =>
+    make(
+      'USAGE',
+      'No target was named.',
+      'A release is checked on the database it is for, and never on a default.',
+      'Name it: --target NAME, or CANVAS_TARGET. Nothing was looked at.',
+    ),
+  releaseEmbedded: (target: string) =>
+    make(
+      'USAGE',
+      `Target ${target} is embedded.`,
+      'It holds sample data that this toolkit makes itself: that it is in order says nothing about a release.',
+      'Name the target of the release: --target NAME. Nothing was looked at.',
+    ),
+  releaseStopped: (code: Code, sentence: string) =>
+    make(code, 'The release check does not pass.', sentence, 'Mend what each step names, then run the release check again.'),
   unknownCheck: (word: string, nearest: string | undefined) =>
     make(
       'USAGE',

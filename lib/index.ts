@@ -34,6 +34,7 @@ export * as renderListing from './cli/render-listing';
 export * as renderMigrations from './cli/render-migrations';
 export * as renderRepair from './cli/render-repair';
 export * as renderTrail from './cli/render-trail';
+export { RELEASE_OPTIONS, releaseCheck } from './cli/release-check';
 export { actorOf, parseExpiry, parseIds, parseLink, parseSeconds, parseText } from './cli/words';
 export { readHandoffKey } from './config/keys';
 export { readSettings, type Settings } from './config/settings';

@@ -18,25 +18,41 @@ export const CONFIGURATION_OPTIONS = {
 /** Version of the JSON object; a field that changes its meaning changes it. */
 const SCHEMA = 'canvas-config/1';
 
+/** What came of a comparison. */
+export interface Comparison {
+  readonly report: Report;
+  readonly target: Target;
+  readonly files: readonly ConfigurationFile[];
+}
+
 /** Reads, compares, prints, and sets the exit code: 1 for what does not agree. */
-export async function checkConfig({ notice, print, settings, words }: Run): Promise<void> {
+export async function checkConfig(run: Run): Promise<void> {
+  const { notice, print, words } = run;
   if (words.positionals.length === 0) {
     throw faults.usage('No file was named.', 'Which files a component reads cannot be known from here.', 'Give FILES: appsettings files, .env files, or the folders they are in.');
   }
-  const startedAt = new Date();
-  const start = performance.now();
-  const target = chooseTarget(settings);
-  const files = [...readConfiguration(words.positionals), readVariables(settings.env)];
-  if (!words.flag('quiet')) notice(headOf(target, files));
-  const checks = configurationChecks(toConfiguration(files, allTargets(settings)), target);
-  const selection = { only: [], skip: [], failOn: words.text('fail-on') as Severity };
-  const outcome = await runUnopened(checks, { settings, target }, selection);
-  const report = toReport(outcome, { target, database: undefined, startedAt, durationMs: Math.round(performance.now() - start) });
+  const { files, report, target } = await compareConfiguration(run, words.positionals, words.text('fail-on') as Severity);
   await print(words.flag('json') ? jsonLine(toJson(report, target, files)) : toText(report));
   if (report.verdict === 'pass') return;
   const fault = faults.configurationDiffers(verdictSentence(report));
   notice(errorText(fault));
   process.exitCode = fault.exit;
+}
+
+/**
+ * Compares files with the target and with each other, and says on stderr which.
+ * @throws ToolkitError CONFIG where one cannot be read
+ */
+export async function compareConfiguration({ notice, settings, words }: Run, paths: readonly string[], failOn: Severity): Promise<Comparison> {
+  const startedAt = new Date();
+  const start = performance.now();
+  const target = chooseTarget(settings);
+  const files = [...readConfiguration(paths), readVariables(settings.env)];
+  if (!words.flag('quiet')) notice(headOf(target, files));
+  const checks = configurationChecks(toConfiguration(files, allTargets(settings)), target);
+  const outcome = await runUnopened(checks, { settings, target }, { only: [], skip: [], failOn });
+  const report = toReport(outcome, { target, database: undefined, startedAt, durationMs: Math.round(performance.now() - start) });
+  return { report, target, files };
 }
 
 /** What is looked at, in the order in which the later ones win, and what it is compared with. */

@@ -34,11 +34,16 @@ export async function verify(run: Run): Promise<void> {
   if (out !== undefined && existsSync(out)) throw faults.outExists(out);
   const report = await lookAt(run, selection, SHOW_OVERVIEW.includes(formatOf(words)));
   await deliver(run, report, out);
-  if (report.verdict === 'pass') return;
-  const { refusal } = report;
-  const fault = refusal === null ? faults.checksFailed(verdictSentence(report)) : new ToolkitError(refusal.code, refusal);
+  const fault = faultOf(report);
+  if (fault === undefined) return;
   run.notice(errorText(fault));
   process.exitCode = fault.exit;
+}
+
+/** What a report comes to, as an error; undefined where the gate is open. */
+export function faultOf(report: Report): ToolkitError | undefined {
+  if (report.verdict === 'pass') return undefined;
+  return report.refusal === null ? faults.checksFailed(verdictSentence(report)) : new ToolkitError(report.refusal.code, report.refusal);
 }
 
 const formatOf = (words: Words): Format => (words.flag('json') ? 'json' : (words.text('format') as Format));
@@ -127,7 +132,8 @@ async function deliver({ print, words }: Run, report: Report, out: string | unde
 
 // --- which checks --------------------------------------------------------------------------------------------------
 
-function readSelection(words: Words): Selection {
+/** @throws ToolkitError USAGE for a word that is no check and no group */
+export function readSelection(words: Words): Selection {
   const [only, skip] = [words.texts('only'), words.texts('skip')];
   const known = knownWords(CHECKS);
   for (const word of [...only, ...skip]) {

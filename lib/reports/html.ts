@@ -11,7 +11,7 @@ import { stops, type CheckRecord, type Verdict } from '../checks/gate';
 import { whatStandsThere } from './html-overview';
 import { markup, type Content, type Markup } from './markup';
 import { partsOf, type RemedyPart } from './remedy';
-import { byGroup, placesOf, tally, VERDICT_WORDS, worstFirst, type Report } from './report';
+import { byGroup, findingsOf, placesOf, stepsSentence, tally, VERDICT_WORDS, type Report, type Step } from './report';
 import { plain } from './text';
 
 /** A report as one HTML document. */
@@ -46,7 +46,7 @@ function body(report: Report): Markup {
 <a class="skip" href="#content">To the findings</a>
 ${banner(report)}
 <main id="content">
-${[places(report), refusal(report), findings(report), groups(report), whatStandsThere(report.overview), leftOut(report)]}
+${[places(report), steps(report), refusal(report), findings(report), groups(report), whatStandsThere(report.overview), leftOut(report)]}
 </main>
 <footer><p>Made by canvas-host-toolkit ${report.toolVersion}, started ${told(report.startedAt)}. The report only reads; no secret and no hash stands in it.</p></footer>
 </body>`;
@@ -70,12 +70,17 @@ function banner(report: Report): Markup {
 }
 
 /** What the numbers beside it come to. */
-function sentenceOf({ checks, failOn, verdict }: Report): string {
+function sentenceOf({ checks, failOn, steps: all, verdict }: Report): string {
   const stopping = checks.filter((check) => stops(check, failOn)).length;
   const { error, skipped } = tally(checks);
   const isPart = skipped === 0 ? '' : ` ${many(skipped, 'check')} left out: a part of a gate is no gate.`;
-  if (verdict === 'fail') return `${many(stopping, 'check')} keep${stopping === 1 ? 's' : ''} it shut.${isPart}`;
-  return verdict === 'error' ? `${many(error, 'check')} could not be found out.${isPart}` : `Nothing that was looked at stands in the way.${isPart}`;
+  const reasons = [
+    stopping === 0 ? '' : `${many(stopping, 'check')} keep${stopping === 1 ? 's' : ''} it shut.`,
+    error === 0 ? '' : `${many(error, 'check')} could not be found out.`,
+    stepsSentence(all).trim(),
+  ];
+  const told = verdict === 'pass' ? 'Nothing that was looked at stands in the way.' : reasons.filter((reason) => reason !== '').join(' ');
+  return `${told}${isPart}`;
 }
 
 const COUNTED: Readonly<Record<Status, string>> = {
@@ -98,6 +103,22 @@ ${rows}</dl>
 </section>`;
 }
 
+const OUTCOMES: Readonly<Record<Step['outcome'], [badge: Status, word: string]>> = {
+  pass: ['pass', 'passed'], fail: ['fail', 'failed'], error: ['error', 'could not be done'], 'not-run': ['error', 'not run'],
+};
+
+/** A release check: the steps it went through, in order. */
+function steps({ steps: all }: Report): Markup | undefined {
+  if (all.length === 0) return undefined;
+  return markup`<section aria-labelledby="steps">
+<h2 id="steps">Steps</h2>
+<ol class="steps">${all.map(({ exit, name, outcome, told }) => {
+  const [status, word] = OUTCOMES[outcome];
+  return markup`<li class="${status}"><p class="tags"><b>${name}</b> ${badge(status, word)}</p><p dir="auto">${plain(told)}</p><p class="small">exit ${exit}</p></li>`;
+})}</ol>
+</section>`;
+}
+
 function refusal({ refusal: words }: Report): Markup | undefined {
   if (words === null) return undefined;
   return markup`<section class="card error" aria-labelledby="refusal">
@@ -113,12 +134,9 @@ ${remedyLine(words.hint)}
 const STATUS_WORDS: Readonly<Record<Status, string>> = { pass: 'pass', fail: 'fail', error: 'not known', warn: 'warning', skipped: 'left out' };
 const STATUS_SIGNS: Readonly<Record<Status, string>> = { pass: '✓', fail: '✕', error: '?', warn: '!', skipped: '–' };
 
-/** Where nothing could be looked at, one reason stands for all of them. */
-const isAllRefused = ({ checks, refusal: words }: Report) => words !== null && worstFirst(checks).every(({ status }) => status === 'error');
-
 function findings(report: Report): Markup | undefined {
-  if (isAllRefused(report)) return undefined;
-  const open = worstFirst(report.checks);
+  const open = findingsOf(report);
+  if (open.length === 0 && report.refusal !== null) return undefined;
   if (open.length === 0) {
     return markup`<section aria-labelledby="findings"><h2 id="findings">What does not hold</h2>
 <p class="card pass">Nothing: everything that was looked at holds.</p></section>`;
@@ -139,7 +157,9 @@ ${remedyLine(remedy)}
 `;
 }
 
-const badge = (status: Status) => markup`<span class="badge ${status}"><span aria-hidden="true">${STATUS_SIGNS[status]}</span> ${STATUS_WORDS[status]}</span>`;
+function badge(status: Status, word = STATUS_WORDS[status]): Markup {
+  return markup`<span class="badge ${status}"><span aria-hidden="true">${STATUS_SIGNS[status]}</span> ${word}</span>`;
+}
 
 const evidenceOf = (evidence: readonly string[]) =>
   evidence.length === 0 ? undefined : markup`<ul class="evidence">${evidence.map((sentence) => markup`<li dir="auto">${told(sentence)}</li>\n`)}</ul>`;
@@ -153,7 +173,7 @@ const remedyPart = ({ kind, text }: RemedyPart): Content => (kind === 'command' 
 
 function groups(report: Report): Markup {
   const { checks } = report;
-  const isToldAbove = !isAllRefused(report);
+  const told = new Set(findingsOf(report));
   return markup`<section aria-labelledby="checks">
 <h2 id="checks">All checks <span class="count">${checks.length}</span></h2>
 <div class="tools" hidden></div>
@@ -162,18 +182,17 @@ ${byGroup(checks).map((group) => {
   const isQuiet = counts.fail + counts.error + counts.warn === 0;
   const summary = Object.entries(counts).filter(([, count]) => count > 0);
   return markup`<details class="group"${isQuiet ? undefined : markup` open`}>
-<summary><h3>${group.title}</h3><span class="sums">${summary.map(([status, count]) => markup`<span class="badge ${status}"><span aria-hidden="true">${STATUS_SIGNS[status as Status]}</span> ${count} ${STATUS_WORDS[status as Status]}</span> `)}</span></summary>
+<summary><h3>${group.title}</h3><span class="sums">${summary.map(([status, count]) => [badge(status as Status, `${count} ${STATUS_WORDS[status as Status]}`), ' '])}</span></summary>
 <ul class="checks">
-${group.checks.map((check) => checkLine(check, isToldAbove))}</ul>
+${group.checks.map((check) => checkLine(check, told.has(check)))}</ul>
 </details>
 `;
 })}</section>`;
 }
 
-/** @param isToldAbove whether what does not hold has its own place, where all of it is told */
+/** @param isToldAbove whether it has a place of its own, where all of it is told */
 function checkLine({ durationMs, evidence, id, severity, status, title }: CheckRecord, isToldAbove: boolean): Markup {
-  const hasPlace = isToldAbove && (status === 'fail' || status === 'error' || status === 'warn');
-  const more = hasPlace ? markup`<p class="small"><a href="#${id}">What was found, and what mends it</a></p>` : evidenceOf(evidence);
+  const more = isToldAbove ? markup`<p class="small"><a href="#${id}">What was found, and what mends it</a></p>` : evidenceOf(evidence);
   return markup`<li class="check ${status}" data-status="${status}">${badge(status)}<div><p class="title">${title}</p><p class="small"><code>${id}</code> · ${severity} · ${duration(durationMs)}</p>${more}</div></li>
 `;
 }

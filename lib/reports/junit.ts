@@ -5,7 +5,7 @@
  */
 import { stops, type CheckRecord } from '../checks/gate';
 import { markup, type Markup } from './markup';
-import { byGroup, type Report } from './report';
+import { byGroup, type Report, type Step } from './report';
 import { plain } from './text';
 
 interface Case {
@@ -13,13 +13,24 @@ interface Case {
   readonly isFailure: boolean;
 }
 
+/** A step as a check of a release: one that was not run is an error, since readers take a skipped case for a good one. */
+const stepCase = ({ name, outcome, told }: Step): Case => ({
+  check: {
+    id: `release.${name.replaceAll(' ', '-')}` as CheckRecord['id'], title: name, severity: 'critical', evidence: [told], remedy: null, durationMs: 0,
+    status: outcome === 'not-run' ? 'error' : outcome,
+  },
+  isFailure: outcome === 'fail',
+});
+
 /** A report as one XML document. */
 export function toJunit(report: Report): string {
-  const suites = byGroup(report.checks).map(({ checks, group, title }) => ({
-    group,
-    title,
+  const groups = byGroup(report.checks).map(({ checks, group, title }) => ({
+    group: group,
+    title: title,
     cases: checks.map((check) => ({ check, isFailure: stops(check, report.failOn) })),
   }));
+  const steps = report.steps.map(stepCase);
+  const suites = steps.length === 0 ? groups : [{ group: 'release', title: 'Steps', cases: steps }, ...groups];
   const all = suites.flatMap(({ cases }) => cases);
   const name = `canvas-host-toolkit, ${report.target?.name ?? 'unknown target'}: ${report.verdict}`;
   const body = markup`<testsuites name="${name}" ${counts(all)} time="${seconds(report.durationMs)}">

@@ -1,7 +1,7 @@
 /** The report as Markdown, for the ticket of a release: the verdict, what does not hold, and the rest folded away. */
 import type { CheckRecord } from '../checks/gate';
 import { partsOf, type RemedyPart } from './remedy';
-import { byGroup, placesOf, verdictSentence, worstFirst, type Report } from './report';
+import { byGroup, findingsOf, placesOf, verdictSentence, type Report } from './report';
 import { plain } from './text';
 
 /** A report as GitHub-flavoured Markdown. */
@@ -10,14 +10,20 @@ export function toMarkdown(report: Report): string {
     `## Release gate: ${verdictSentence(report)}`,
     table([['', ''], ...placesOf(report).map(([label, value]) => [label, escaped(value)])]),
     report.refusal === null ? '' : `**The target could not be opened.** ${[report.refusal.what, report.refusal.why, report.refusal.hint].map(escaped).join(' ')}`,
+    steps(report),
     whatDoesNotHold(report),
     ...byGroup(report.checks).map(({ checks, title }) => folded(title, checks)),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-function whatDoesNotHold({ checks }: Report): string {
-  const open = worstFirst(checks);
+function steps({ steps: all }: Report): string {
+  if (all.length === 0) return '';
+  return table([['step', 'outcome', 'exit', ''], ...all.map(({ exit, name, outcome, told }) => [name, outcome, String(exit), escaped(told)])]);
+}
+
+function whatDoesNotHold(report: Report): string {
+  const open = findingsOf(report);
   if (open.length === 0) return '';
   const rows = open.map(({ evidence, id, remedy, severity, status, title }) => [
     status,

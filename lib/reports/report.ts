@@ -23,6 +23,22 @@ export interface ReportedTarget {
   readonly sampleData: boolean;
 }
 
+/**
+ * One step of a release check, which the gate is the last of.
+ * pass     it found nothing
+ * fail     it found something
+ * error    it could not be done
+ * not-run  nobody said what it should look at; that is no pass
+ */
+export interface Step {
+  readonly name: string;
+  readonly outcome: Verdict | 'not-run';
+  /** The exit code of the command that does the same. */
+  readonly exit: number;
+  /** One sentence: what came of it. */
+  readonly told: string;
+}
+
 export interface Report {
   readonly schema: typeof REPORT_SCHEMA;
   readonly verdict: Verdict;
@@ -40,6 +56,8 @@ export interface Report {
   readonly checks: readonly CheckRecord[];
   /** What stands there beside the checks; null where nobody asked for it, or the target could not be opened. */
   readonly overview: Overview | null;
+  /** Of a release check; none where the gate stands alone. */
+  readonly steps: readonly Step[];
 }
 
 /** What a report is made from, beside the outcome. */
@@ -67,6 +85,7 @@ export function toReport({ checks, refusal, selection, verdict }: Outcome, frame
     refusal: refusal === undefined ? null : { code: refusal.code, what: refusal.message, why: refusal.why, hint: refusal.hint },
     checks,
     overview: frame.overview ?? null,
+    steps: [],
   };
 }
 
@@ -91,13 +110,15 @@ export function byGroup(checks: readonly CheckRecord[]): { group: Group; title: 
     .filter(({ checks: some }) => some.length > 0);
 }
 
-/** What does not hold or could not be found out, the worst first; of what is as bad, in the order of the report. */
-export function worstFirst(checks: readonly CheckRecord[]): CheckRecord[] {
-  const badness = ({ severity, status }: CheckRecord) => OPEN.indexOf(status) + OPEN.length * SEVERITIES.indexOf(severity);
-  return checks.filter(({ status }) => OPEN.includes(status)).toSorted((a, b) => badness(a) - badness(b));
+/**
+ * What does not hold or could not be found out, the worst first; of what is as bad, in the order of the report. Where the
+ * target could not be opened, that one reason stands for all that was not looked at.
+ */
+export function findingsOf({ checks, refusal }: Pick<Report, 'checks' | 'refusal'>): CheckRecord[] {
+  const told: readonly Status[] = refusal === null ? ['fail', 'error', 'warn'] : ['fail', 'warn'];
+  const badness = ({ severity, status }: CheckRecord) => told.indexOf(status) + told.length * SEVERITIES.indexOf(severity);
+  return checks.filter(({ status }) => told.includes(status)).toSorted((a, b) => badness(a) - badness(b));
 }
-
-const OPEN: readonly Status[] = ['fail', 'error', 'warn'];
 
 /** Where and when it was, labelled; what nobody could ask is said to be unknown. */
 export function placesOf({ durationMs, failOn, startedAt, target, toolVersion }: Report): [label: string, value: string][] {
@@ -121,11 +142,17 @@ export function tally(checks: readonly CheckRecord[]): Record<Status, number> {
 }
 
 /** The verdict in one sentence, with what was not looked at: a part of a gate is no gate. */
-export function verdictSentence({ checks, verdict }: Pick<Report, 'checks' | 'verdict'>): string {
+export function verdictSentence({ checks, steps, verdict }: Pick<Report, 'checks' | 'steps' | 'verdict'>): string {
   const { error, fail, pass, skipped, warn } = tally(checks);
   const counts = [`${pass} passed`, `${fail} failed`, `${warn} with a warning`, `${error} could not be found out`, `${skipped} left out`];
   const told = counts.filter((part, place) => place < 2 || !part.startsWith('0 '));
-  return `${VERDICT_WORDS[verdict]}: ${told.join(', ')}.`;
+  return `${VERDICT_WORDS[verdict]}: ${told.join(', ')}.${stepsSentence(steps)}`;
+}
+
+/** The steps that did not pass, by their names; the empty text where all did. */
+export function stepsSentence(steps: readonly Step[]): string {
+  const open = steps.filter(({ outcome }) => outcome !== 'pass').map(({ name, outcome }) => (outcome === 'not-run' ? `${name} (not run)` : name));
+  return open.length === 0 ? '' : ` Of the steps, ${open.join(', ')} did not pass.`;
 }
 
 /** The verdict in words. */

@@ -86,6 +86,7 @@ const VERBS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   list: [[]],
   migrate: [['latest'], ['status'], ['plan'], ['rollback']],
   provision: [['15'], ['--dry-run', '--if-exists', 'keep']],
+  'release-check': [['--target', 'scratch']],
   revoke: [['15'], ['--dry-run']],
   rotate: [['15'], ['--dry-run']],
   verify: [[], ['--guid-file', GUID_FILE]],
@@ -103,7 +104,7 @@ const WITH_DATABASE = SCRIPTS.filter((script) => !WITHOUT_DATABASE.includes(scri
 test('every script has words for this test, or opens nothing', (t) => {
   t.deepEqual(Object.keys(VERBS).sort(), WITH_DATABASE.sort());
   const opens = (script: string) =>
-    readSources(`scripts/${script}.mjs`).some(({ properties }) => [...properties].some((name) => /^with[A-Z]|^verify$/.test(name)));
+    readSources(`scripts/${script}.mjs`).some(({ properties }) => [...properties].some((name) => /^with[A-Z]|^verify$|^releaseCheck$/.test(name)));
   t.deepEqual(SCRIPTS.filter(opens).sort(), WITH_DATABASE.sort());
 });
 

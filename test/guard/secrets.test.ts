@@ -28,6 +28,7 @@ const WORDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   migrate: [['status']],
   audit: [[], ['15'], ['99999']],
   list: [['15'], ['99999'], ['--state', 'live']],
+  'release-check': [['--target', 'scratch'], []],
   verify: [[], ['--only', 'nothing'], ['--list'], ['--guid-file', guidFile()]],
   consolidate: [['--apply']],
   handoff: [['--database', 'KSESSIONS', '--out', 'handoff']],

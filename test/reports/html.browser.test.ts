@@ -8,9 +8,9 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { toHtml } from '../../lib/reports/html';
 import { chromiumPath, openBrowser } from '../helpers/chromium';
 import { scratchFolder, type Owner } from '../helpers/lanes';
-import { CLEAN, REFUSED, REPORT } from './sample';
+import { CHECKED, CLEAN, REFUSED, REPORT } from './sample';
 
-const REPORTS = { report: REPORT, refused: REFUSED, clean: CLEAN };
+const REPORTS = { report: REPORT, refused: REFUSED, clean: CLEAN, checked: CHECKED };
 
 /** Without a browser each of these is skipped, by its name. */
 const inBrowser = chromiumPath === undefined ? test.skip : test.serial;

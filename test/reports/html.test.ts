@@ -5,9 +5,9 @@ import { JSDOM } from 'jsdom';
 import { tally } from '../../lib/reports/report';
 import { toHtml } from '../../lib/reports/html';
 import { plain } from '../../lib/reports/text';
-import { CLEAN, NASTY, REFUSED, REPORT } from './sample';
+import { CHECKED, CLEAN, NASTY, REFUSED, REPORT } from './sample';
 
-const REPORTS = { report: REPORT, refused: REFUSED, clean: CLEAN };
+const REPORTS = { report: REPORT, refused: REFUSED, clean: CLEAN, checked: CHECKED };
 
 const documentOf = (html: string) => new JSDOM(html).window.document;
 const textOf = (element: Element | null) => element?.textContent?.replace(/\s+/g, ' ').trim() ?? '';

@@ -121,6 +121,18 @@ export const REPORT: Report = {
   refusal: null,
   checks: CHECKS,
   overview: OVERVIEW,
+  steps: [],
+};
+
+/** The same at the end of a release check. */
+export const CHECKED: Report = {
+  ...REPORT,
+  steps: [
+    { name: 'check-config', outcome: 'not-run', exit: 1, told: 'No file was named: --config FILES.' },
+    { name: 'migrate status', outcome: 'fail', exit: 4, told: `One migration is pending: ${NASTY}` },
+    { name: 'verify', outcome: 'error', exit: 2, told: 'The database cannot be reached.' },
+    { name: 'rest', outcome: 'pass', exit: 0, told: 'Nothing was found.' },
+  ],
 };
 
 /** A run that came to nothing: the target could not be opened. */
