@@ -32,23 +32,27 @@ export interface EventFacts {
   readonly expiresAt: Date | null;
 }
 
-/** An event as stored. */
-export interface HostSessionEvent extends EventFacts {
+/** Where in its chain an event stands. */
+interface Place {
   readonly sequence: number;
   readonly occurredAt: Date;
   readonly hashKeyId: string;
   readonly previousHash: string | null;
+}
+
+/** An event as stored. */
+export interface HostSessionEvent extends EventFacts, Place {
   readonly eventHash: string;
 }
 
 /**
  * What the hash covers: every column but EventId, in this order, as JSON. The order is part of the stored format.
  */
-function sealOf(key: HmacKey, event: Omit<HostSessionEvent, 'eventHash'>): string {
+function sealOf(key: HmacKey, facts: EventFacts, place: Place): string {
   const covered = [
-    event.operationId, event.hostSessionId, event.canvasSessionId, event.ksessionsId, event.sequence, event.action,
-    event.actor, event.reason, event.oldFingerprint, event.newFingerprint, event.expiresAt?.toISOString() ?? null,
-    event.occurredAt.toISOString(), event.hashKeyId, event.previousHash,
+    facts.operationId, facts.hostSessionId, facts.canvasSessionId, facts.ksessionsId, place.sequence, facts.action,
+    facts.actor, facts.reason, facts.oldFingerprint, facts.newFingerprint, facts.expiresAt?.toISOString() ?? null,
+    place.occurredAt.toISOString(), place.hashKeyId, place.previousHash,
   ];
   return key.seal('event', JSON.stringify(covered));
 }
@@ -134,17 +138,11 @@ export interface NewEvent {
  */
 export async function appendEvents(writer: Writer, key: HmacKey, events: readonly NewEvent[]): Promise<ChainHead[]> {
   const sealed = events.map(({ facts, head }) => {
-    const unsealed = {
-      ...facts,
-      sequence: head.sequence + 1,
-      occurredAt: writer.now,
-      hashKeyId: key.id,
-      previousHash: head.hash,
-    };
-    return { ...unsealed, eventHash: sealOf(key, unsealed) };
+    const place = { sequence: head.sequence + 1, occurredAt: writer.now, hashKeyId: key.id, previousHash: head.hash };
+    return { facts, place, hash: sealOf(key, facts, place) };
   });
-  await insertSet(writer, TABLE, COLUMNS, sealed.map(toRow));
-  return sealed.map(({ eventHash, sequence }) => ({ sequence, hash: eventHash }));
+  await insertSet(writer, TABLE, COLUMNS, sealed.map(({ facts, hash, place }) => toRow(facts, place, hash)));
+  return sealed.map(({ hash, place }) => ({ sequence: place.sequence, hash }));
 }
 
 /** Appends one event. @returns the new head, as `appendEvents` */
@@ -159,23 +157,23 @@ const COLUMNS = {
   HashKeyId: 'text', PreviousHash: 'text', EventHash: 'text',
 } as const satisfies Columns;
 
-function toRow(event: HostSessionEvent) {
+function toRow(facts: EventFacts, place: Place, eventHash: string) {
   return {
-    OperationId: event.operationId,
-    HostSessionId: event.hostSessionId,
-    SessionId: event.canvasSessionId,
-    KSessionsId: event.ksessionsId,
-    Sequence: event.sequence,
-    Action: event.action,
-    Actor: event.actor,
-    Reason: event.reason,
-    OldFingerprint: event.oldFingerprint,
-    NewFingerprint: event.newFingerprint,
-    ExpiresAt: event.expiresAt,
-    OccurredAt: event.occurredAt,
-    HashKeyId: event.hashKeyId,
-    PreviousHash: event.previousHash,
-    EventHash: event.eventHash,
+    OperationId: facts.operationId,
+    HostSessionId: facts.hostSessionId,
+    SessionId: facts.canvasSessionId,
+    KSessionsId: facts.ksessionsId,
+    Sequence: place.sequence,
+    Action: facts.action,
+    Actor: facts.actor,
+    Reason: facts.reason,
+    OldFingerprint: facts.oldFingerprint,
+    NewFingerprint: facts.newFingerprint,
+    ExpiresAt: facts.expiresAt,
+    OccurredAt: place.occurredAt,
+    HashKeyId: place.hashKeyId,
+    PreviousHash: place.previousHash,
+    EventHash: eventHash,
   };
 }
 
@@ -296,7 +294,7 @@ function faultOf(
 /** Does an event say what its seal says? The key's id tells which kind of seal that is. @returns undefined without the key */
 function isSealedBy(keys: KeyRing, event: HostSessionEvent): boolean | undefined {
   const key = keyById(keys, event.hashKeyId);
-  if (key !== undefined) return equalSecrets(sealOf(key, event), event.eventHash);
+  if (key !== undefined) return equalSecrets(sealOf(key, event, event), event.eventHash);
   const warranting = keys.all.find((one) => warrantIdOf(one) === event.hashKeyId);
   return warranting === undefined ? undefined : isSealedUnderWarrant(warranting, event);
 }

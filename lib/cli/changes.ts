@@ -1,5 +1,6 @@
 /** The way of every command that changes credentials: which sessions, is it meant, dry run or done in batches, told. */
 import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Options } from 'yargs';
 import type { Access } from '../access';
 import { explain } from '../engines/database';
@@ -46,12 +47,15 @@ const BATCH = 1000;
 const LONG_RUN = 2 * BATCH;
 
 /**
- * What a batch leaves behind is garbage, and V8 lets garbage of tens of megabytes lie before it collects. Read by V8 at
- * each collection, so it may be set while the process runs.
+ * What a batch leaves behind is garbage, and V8 lets tens of megabytes of it lie before it collects, more with every
+ * collection that some of it survived. Both flags are read at each collection, so they may be set while the process
+ * runs; the collection at once makes them count from the beginning.
  * https://nodejs.org/docs/latest-v20.x/api/v8.html#v8setflagsfromstringflags
  */
 function keepHeapSmall(): void {
-  setFlagsFromString('--heap-growing-percent=10');
+  for (const flag of ['--semi-space-growth-factor=1', '--heap-growing-percent=100', '--expose-gc']) setFlagsFromString(flag);
+  const collect = runInNewContext('gc') as () => void;
+  collect();
 }
 
 /** The sessions a command is about. */

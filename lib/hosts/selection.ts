@@ -1,6 +1,6 @@
 /** Which sessions a command is about, when it was not given their ids: found by sets, in pages, so that memory stays flat. */
 import type { Reader } from '../engines/database';
-import { numberOf, type Row } from '../engines/rows';
+import { idOf, numberOf, type Row } from '../engines/rows';
 
 /** Ids of one kind, to be changed together or in part. */
 export interface Page {
@@ -21,7 +21,8 @@ export interface LiveFilter {
   readonly now: Date;
 }
 
-const PAGE = 2000;
+/** Rows looked at for a page. */
+const PAGE = 5000;
 
 type Binding = string | number | boolean | Date;
 
@@ -55,54 +56,67 @@ export async function countLive(reader: Reader, filter: LiveFilter): Promise<{ l
 
 /** The KSESSIONS ids of credentials of the filter, ascending. */
 export function pagesOfLive(reader: Reader, filter: LiveFilter): AsyncGenerator<Page> {
-  return inPages(reader, 'KSessionsId', LIVE, 's."KSessionsId"', conditionOf(filter));
+  return inPages(reader, 'KSessionsId', canvasSessions('KSessionsId', filter));
 }
 
 /** The canvas ids of credentials of the filter whose canvas session has no link, ascending. */
 export function pagesOfUnlinked(reader: Reader, filter: LiveFilter): AsyncGenerator<Page> {
+  return inPages(reader, 'SessionId', { ...canvasSessions('SessionId', filter), where: 's."KSessionsId" IS NULL' });
+}
+
+/**
+ * Canvas sessions, of which each is asked for its credential by itself. A join would be quicker where few are meant, and
+ * is planned by what the server believes of the credentials: of a table that grew just now it believes nothing, and
+ * goes through all of it for every page.
+ */
+function canvasSessions(id: Page['by'], filter: LiveFilter): Scan {
   const { bindings, where } = conditionOf(filter);
-  return inPages(reader, 'SessionId', LIVE, 's."SessionId"', { where: `s."KSessionsId" IS NULL AND ${where}`, bindings });
+  const count = `(SELECT COUNT(*) FROM canvas."HostSessions" h WHERE h."SessionId" = s."SessionId" AND ${where})`;
+  return { from: 'canvas."Sessions" s', id: `s."${id}"`, count, bindings };
 }
 
 /** Sessions of KSESSIONS that have a transcript: what can be provisioned. */
-const PROVISIONABLE: Condition = {
-  where: 's."SessionID" IN (SELECT t."SessionID" FROM dbo."SessionTranscripts" t)',
-  bindings: [],
-};
+const PROVISIONABLE = 's."SessionID" IN (SELECT t."SessionID" FROM dbo."SessionTranscripts" t)';
 
 /** @returns how many sessions of KSESSIONS can be provisioned, and how many lack a transcript */
 export async function countProvisionable(source: Reader): Promise<{ sessions: number; withoutTranscripts: number }> {
   const [all] = await source.ask<Row>('SELECT COUNT(*) AS "n" FROM dbo."Sessions"');
-  const [row] = await source.ask<Row>(`SELECT COUNT(*) AS "n" FROM dbo."Sessions" s WHERE ${PROVISIONABLE.where}`);
+  const [row] = await source.ask<Row>(`SELECT COUNT(*) AS "n" FROM dbo."Sessions" s WHERE ${PROVISIONABLE}`);
   const sessions = numberOf(row, 'n', 0);
   return { sessions, withoutTranscripts: numberOf(all, 'n', 0) - sessions };
 }
 
 /** The ids of the sessions that can be provisioned, ascending. */
 export function pagesOfProvisionable(source: Reader): AsyncGenerator<Page> {
-  return inPages(source, 'KSessionsId', 'dbo."Sessions" s', 's."SessionID"', PROVISIONABLE);
+  return inPages(source, 'KSessionsId', { from: 'dbo."Sessions" s', id: 's."SessionID"', where: PROVISIONABLE, count: '1', bindings: [] });
+}
+
+/** Rows to go through by their ids. */
+interface Scan {
+  readonly from: string;
+  readonly id: string;
+  readonly where?: string;
+  /** SQL for a number: a row is meant where it is not 0. */
+  readonly count: string;
+  /** Of `count`. */
+  readonly bindings: readonly Binding[];
 }
 
 /**
  * By keyset: a row that is changed while the pages are read is neither missed nor met twice. KSESSIONS ids begin at 1;
  * a hand-made canvas session may have any id.
  */
-async function* inPages(
-  reader: Reader,
-  by: Page['by'],
-  from: string,
-  id: string,
-  { bindings, where }: Condition,
-): AsyncGenerator<Page> {
+async function* inPages(reader: Reader, by: Page['by'], { bindings, count, from, id, where }: Scan): AsyncGenerator<Page> {
+  const condition = where === undefined ? '' : `AND ${where} `;
   for (let last = by === 'KSessionsId' ? 0 : Number.MIN_SAFE_INTEGER; ; ) {
     const rows = await reader.ask<Row>(
-      `SELECT ${id} AS "id" FROM ${from} WHERE ${id} > ? AND ${where} ORDER BY ${id} OFFSET 0 ROWS FETCH NEXT ${PAGE} ROWS ONLY`,
-      [last, ...bindings],
+      `SELECT ${id} AS "id", ${count} AS "n" FROM ${from} WHERE ${id} > ? ${condition}ORDER BY ${id} OFFSET 0 ROWS FETCH NEXT ${PAGE} ROWS ONLY`,
+      [...bindings, last],
     );
-    const ids = rows.map((row) => numberOf(row, 'id', 0));
+    const ids = rows.flatMap((row) => (numberOf(row, 'n', 0) > 0 ? [idOf(row, 'id')] : []));
     if (ids.length > 0) yield { by, ids };
     if (rows.length < PAGE) return;
-    last = ids.at(-1) ?? last;
+    last = idOf(rows.at(-1), 'id');
   }
 }
 

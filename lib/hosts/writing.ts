@@ -100,19 +100,17 @@ function copiesOf({ operation }: Work, receipts: ReadonlyMap<Plan, Receipt>): Ma
   return copies;
 }
 
-async function endOver({ operation, verb, writer }: Work, plans: readonly FirstPlan[]): Promise<void> {
+async function endOver(work: Work, plans: readonly FirstPlan[]): Promise<void> {
+  const { operation, verb, writer } = work;
   const overs = plans.flatMap((plan) => (plan.over === undefined ? [] : [{ plan, over: plan.over }]));
   const heads = await appendEvents(writer, operation.key, overs.map(({ over, plan }) => ({
     head: over.head,
-    facts: {
-      ...eventFacts(operation, verb, plan),
-      canvasSessionId: requireId(plan.canvasSessionId),
-      hostSessionId: over.hostSessionId,
+    facts: factsOf(work, { plan, canvasSessionId: requireId(plan.canvasSessionId), hostSessionId: over.hostSessionId }, {
       action: whyOver(over, writer.now) === 'revived' ? 'consolidated' : 'expired',
       oldFingerprint: over.fingerprint,
       newFingerprint: null,
       expiresAt: over.expiresAt,
-    },
+    }),
   })));
   await endHostSessions(writer, overs.map(({ over }, place) => ({ hostSession: over, head: at(heads, place) })), verb.actor);
 }
@@ -179,24 +177,26 @@ interface Said {
   readonly oldFingerprint: string | null;
 }
 
-function append<P extends Plan>(
-  { operation, verb, writer }: Work,
-  entries: readonly Entry<P>[],
-  say: (plan: P) => Said,
-): Promise<ChainHead[]> {
-  return appendEvents(writer, operation.key, entries.map(({ canvasSessionId, hostSessionId, plan }) => {
-    const { action, head, oldFingerprint } = say(plan);
-    return { head, facts: { ...eventFacts(operation, verb, plan), canvasSessionId, hostSessionId, action, oldFingerprint } };
+function append<P extends Plan>(work: Work, entries: readonly Entry<P>[], say: (plan: P) => Said): Promise<ChainHead[]> {
+  const { operation, writer } = work;
+  return appendEvents(writer, operation.key, entries.map((entry) => {
+    const { action, expiresAt, session } = entry.plan;
+    const said = say(entry.plan);
+    const newFingerprint = action === 'revoke' ? null : mintedFor(operation, session).fingerprint;
+    const what = { action: said.action, oldFingerprint: said.oldFingerprint, newFingerprint, expiresAt };
+    return { head: said.head, facts: factsOf(work, entry, what) };
   }));
 }
 
-function eventFacts(
-  operation: Operation,
-  { actor, reason }: Verb,
-  { action, expiresAt, session }: Plan,
-): Omit<EventFacts, 'hostSessionId' | 'canvasSessionId' | 'action' | 'oldFingerprint'> {
-  const newFingerprint = action === 'revoke' ? null : mintedFor(operation, session).fingerprint;
-  return { operationId: operation.id, ksessionsId: session.ksessionsId, actor, reason, newFingerprint, expiresAt };
+function factsOf(
+  { operation, verb }: Work,
+  { canvasSessionId, hostSessionId, plan }: Entry<Plan>,
+  { action, expiresAt, newFingerprint, oldFingerprint }: Pick<EventFacts, 'action' | 'oldFingerprint' | 'newFingerprint' | 'expiresAt'>,
+): EventFacts {
+  const { id: operationId } = operation;
+  const { actor, reason } = verb;
+  const { ksessionsId } = plan.session;
+  return { operationId, hostSessionId, canvasSessionId, ksessionsId, action, actor, reason, oldFingerprint, newFingerprint, expiresAt };
 }
 
 function receiptsOf<P extends Plan>(
@@ -205,13 +205,18 @@ function receiptsOf<P extends Plan>(
   heads: readonly ChainHead[],
   say: (plan: P) => Pick<Receipt, 'status' | 'createdBy' | 'replaced'>,
 ): Map<Plan, Receipt> {
-  const { id } = operation;
+  const { id: operationId } = operation;
+  const { now } = writer;
+  const { reason } = verb;
   return new Map(entries.map(({ canvasSessionId, hostSessionId, plan }, place) => {
-    const said = say(plan);
-    const fingerprint = said.status === 'revoked' ? (said.replaced?.fingerprint ?? null) : mintedFor(operation, plan.session).fingerprint;
+    const { createdBy, replaced, status } = say(plan);
     const { expiresAt, session } = plan;
-    const common = { session, canvasSessionId, hostSessionId, fingerprint, expiresAt, operationId: id, at: writer.now };
-    return [plan, { ...common, ...said, reason: verb.reason, head: at(heads, place) }];
+    const fingerprint = status === 'revoked' ? (replaced?.fingerprint ?? null) : mintedFor(operation, session).fingerprint;
+    const head = at(heads, place);
+    return [
+      plan,
+      { status, session, canvasSessionId, hostSessionId, fingerprint, createdBy, reason, expiresAt, operationId, at: now, head, replaced },
+    ];
   }));
 }
 
