@@ -9,6 +9,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Access } from '../../lib/access';
+import { CHECKS } from '../../lib/checks/registry';
+import { readSettings } from '../../lib/config/settings';
+import { readClock } from '../../lib/engines/database';
+import { readSchema } from '../../lib/migrations/live-schema';
 import { entryFor, scratchFolder, writeTargets, type Scratch } from '../helpers/lanes';
 import { runHere, type Finished } from '../helpers/script';
 
@@ -24,6 +28,22 @@ export interface Stage {
 export function notHolding({ stdout }: Pick<Finished, 'stdout'>): string[] {
   const { checks } = JSON.parse(stdout) as { checks: readonly { id: string; status: string }[] };
   return checks.filter(({ status }) => status === 'fail' || status === 'warn').map(({ id }) => id);
+}
+
+/** What one check of the gate says of an open target. @returns how many things it found */
+export async function findingsOf({ database, keys }: Access, id: string): Promise<number> {
+  const check = CHECKS.there.find((one) => one.id === id);
+  if (check === undefined) throw new Error(`There is no check ${id}.`);
+  const { found } = await check.look({
+    settings: readSettings({}),
+    target: database.target,
+    database,
+    keys: () => keys,
+    now: await readClock(database),
+    schema: () => readSchema(database.canvas),
+    progress: () => undefined,
+  });
+  return found;
 }
 
 /** What check-config says of files: the web application and the provisioner, each with its own. @returns what does not hold */

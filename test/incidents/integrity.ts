@@ -8,7 +8,7 @@ import { access, execute, pgliteLane } from '../helpers/lanes';
 import { PHRASES } from '../helpers/phrases';
 import { jsonLines, run, runHere } from '../helpers/script';
 import { count, hostSessions, provisionHere, rowsOf, verifies } from '../helpers/state';
-import type { Incident } from './incident';
+import { findingsOf, type Incident } from './incident';
 
 const { now, yes } = PHRASES.postgres;
 
@@ -49,8 +49,8 @@ export const INTEGRITY: readonly Incident[] = [
   {
     id: 'I-33',
     happened: 'The hash stood in two places, and they differed',
-    stops: 'Every way to make, change or end a credential writes both in one transaction; provisioning refuses to keep one that differs',
-    where: ['lib/hosts/writing.ts', 'lib/hosts/provision.ts'],
+    stops: 'Every way to make, change or end a credential writes both in one transaction; the gate finds one that differs, and nothing keeps it',
+    where: ['lib/hosts/writing.ts', 'lib/hosts/provision.ts', 'lib/checks/data.ts'],
     async replay(t, { cleared }) {
       await cleared(async (open) => {
         await provisionHere(open, { ksessionsId: 15 });
@@ -59,10 +59,12 @@ export const INTEGRITY: readonly Incident[] = [
         t.true(await copiesAgree(open), 'rotated');
         await revoke(open, 15);
         t.true(await copiesAgree(open), 'revoked');
+        t.is(await findingsOf(open, 'data.hash-copy'), 0);
         const { guid } = await provisionHere(open, { ksessionsId: 15 });
         await execute(open, `UPDATE canvas."Sessions" SET "HostGuid" = 'another'`);
         const { verdict } = await authenticateHost(open.database.canvas, open.keys, guid, await readClock(open.database));
         t.is(verdict, 'copy-differs', 'and where a hand did it, it is told');
+        t.is(await findingsOf(open, 'data.hash-copy'), 1);
         await t.throwsAsync(provisionHere(open, { ksessionsId: 15, ifExists: 'keep' }), { message: /does not open it/ });
       });
     },
@@ -115,8 +117,8 @@ export const INTEGRITY: readonly Incident[] = [
   {
     id: 'I-36',
     happened: 'Updating a revoked row revived it, its revocation date still set',
-    stops: 'What has ended stays as it is: the next GUID is a row of its own',
-    where: ['lib/hosts/provision.ts', 'lib/hosts/writing.ts'],
+    stops: 'What has ended stays as it is: the next GUID is a row of its own; the gate finds a row that was revived',
+    where: ['lib/hosts/provision.ts', 'lib/hosts/writing.ts', 'lib/checks/credentials.ts'],
     async replay(t, { cleared }) {
       await cleared(async (open) => {
         const first = await provisionHere(open, { ksessionsId: 15 });
@@ -129,6 +131,10 @@ export const INTEGRITY: readonly Incident[] = [
         const { canvas } = open.database;
         const verdicts = [first.guid, second.guid].map(async (guid) => (await authenticateHost(canvas, open.keys, guid, await readClock(open.database))).verdict);
         t.deepEqual(await Promise.all(verdicts), ['revoked', 'valid']);
+        t.is(await findingsOf(open, 'credentials.revived'), 0);
+        await revoke(open, 15);
+        await execute(open, `UPDATE canvas."HostSessions" SET "IsActive" = ${yes} WHERE "HostSessionId" = ${second.outcome.hostSessionId}`);
+        t.is(await findingsOf(open, 'credentials.revived'), 1, 'as the old tool did it');
       });
     },
   },
