@@ -7,7 +7,7 @@ import { readKeys } from '../config/keys';
 import { explain, readClock, type Database } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
 import { readSchema, type LiveSchema } from '../migrations/live-schema';
-import { SEVERITIES, type Check, type Circumstances, type Observation, type Severity, type Status, type Subject } from './check';
+import { SEVERITIES, type Check, type Circumstances, type Group, type Observation, type Severity, type Status, type Subject } from './check';
 
 /** What became of one check: the record that every format is made from. */
 export interface CheckRecord {
@@ -32,6 +32,8 @@ export interface Selection {
   /** Ids or groups; none: all. */
   readonly only: readonly string[];
   readonly skip: readonly string[];
+  /** Attempt what the database must refuse, too. */
+  readonly canary?: boolean;
   /** The least severity that makes the gate fail. */
   readonly failOn: Severity;
 }
@@ -177,10 +179,14 @@ function recordOf({ id, severity, title }: Check<never>, { evidence, remedy = nu
   return { id, title, severity, status, evidence, remedy, durationMs: 0 };
 }
 
-function whyLeftOut(id: string, { only, skip }: Selection): string | undefined {
+function whyLeftOut(id: string, { canary = false, only, skip }: Selection): string | undefined {
+  if (isMeant(id, CANARY) && !canary) return 'Attempted with --canary only.';
   if (skip.some((word) => isMeant(id, word))) return 'Left out by --skip.';
   return only.length === 0 || only.some((word) => isMeant(id, word)) ? undefined : 'Left out by --only.';
 }
+
+/** Whoever looks, writes nothing; this group does. */
+export const CANARY = 'canary' satisfies Group;
 
 /** A group means all of its checks. */
 export const isMeant = (id: string, word: string) => id === word || id.startsWith(`${word}.`);

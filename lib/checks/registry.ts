@@ -1,5 +1,6 @@
 /** Every check, in the order of a report. */
 import { AUDIT_CHECKS } from './audit';
+import { CANARY_CHECKS } from './canary';
 import { groupOf, GROUPS, type Group } from './check';
 import { CREDENTIAL_CHECKS } from './credentials';
 import { DATA_CHECKS } from './data';
@@ -12,7 +13,10 @@ import { SOURCE_CHECKS } from './source';
 
 export const CHECKS: Checks = {
   beforehand: SECRET_CHECKS,
-  there: [...GUARD_CHECKS, ...MIGRATION_CHECKS, ...SCHEMA_CHECKS, ...DATA_CHECKS, ...CREDENTIAL_CHECKS, ...SOURCE_CHECKS, ...AUDIT_CHECKS, ...SECURITY_CHECKS],
+  there: [
+    ...GUARD_CHECKS, ...MIGRATION_CHECKS, ...SCHEMA_CHECKS, ...DATA_CHECKS, ...CREDENTIAL_CHECKS, ...SOURCE_CHECKS, ...AUDIT_CHECKS,
+    ...SECURITY_CHECKS, ...CANARY_CHECKS,
+  ],
 };
 
 /** Ids and groups: what `--only` and `--skip` take. */

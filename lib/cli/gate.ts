@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import type { Options } from 'yargs';
 import { requireTarget, withReading, type AccessRequest } from '../access';
 import { groupOf, GROUPS, SEVERITIES, type Check, type Severity } from '../checks/check';
-import { isMeant, runGate, type Selection } from '../checks/gate';
+import { CANARY, isMeant, runGate, type Selection } from '../checks/gate';
 import { readOverview, type Overview } from '../checks/overview';
 import { CHECKS, knownWords } from '../checks/registry';
 import { chooseTarget, nearest, type Target } from '../config/targets';
@@ -18,6 +18,7 @@ export const GATE_OPTIONS = {
   list: { type: 'boolean', describe: 'Print the checks, and look at nothing' },
   only: { type: 'string', describe: 'Look at this check or group alone; may be repeated' },
   skip: { type: 'string', describe: 'Leave this check or group out; the report says so; may be repeated' },
+  canary: { type: 'boolean', describe: 'Attempt what the database must refuse, too, each rolled back; uses up identity values' },
   'fail-on': { type: 'string', choices: SEVERITIES, default: 'major', describe: 'The least severity that stops a release' },
   format: { type: 'string', choices: Object.keys(FORMATS), default: 'text', describe: 'Of the report; --json is --format json' },
   out: { type: 'string', describe: 'Write the report to this new file; the verdict is told on stdout' },
@@ -139,7 +140,9 @@ export function readSelection(words: Words): Selection {
   for (const word of [...only, ...skip]) {
     if (!known.includes(word)) throw faults.unknownCheck(word, nearest(word, known));
   }
-  return { only, skip, failOn: words.text('fail-on') as Severity };
+  const canary = words.flag('canary');
+  if (!canary && only.some((word) => isMeant(word, CANARY))) throw faults.usage('What --only names is attempted with --canary only.', 'Nothing was done.');
+  return { only, skip, canary, failOn: words.text('fail-on') as Severity };
 }
 
 function listText(words: Words, { only }: Selection): string {

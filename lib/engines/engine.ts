@@ -55,6 +55,9 @@ export interface Lock {
   readonly waitMs: number;
 }
 
+/** Rules of the database that keep rows out, or in. */
+export type Refusal = 'duplicate' | 'foreign key' | 'explicit id' | 'append-only' | 'not granted';
+
 /** Rows of one SELECT. */
 export type Ask = <Row extends object>(sql: string, bindings?: readonly Knex.RawBinding[]) => Promise<Row[]>;
 
@@ -91,6 +94,8 @@ export interface Engine {
   prepareSchemaChange(trx: Knex.Transaction): Promise<void>;
   /** The failure in our words, or undefined when this engine does not know it. */
   explain(error: unknown, where: Where): ToolkitError | undefined;
+  /** By which of the database's own rules a statement was refused, where it was one of those. */
+  refusalOf(error: unknown): Refusal | undefined;
   /** Did the server itself answer with this error? Then a COMMIT it answers is certain: nothing was committed. */
   isVerdict(error: unknown): boolean;
   /** May the whole transaction be run again after this error? Only where the server says that it undid it. */
@@ -114,6 +119,9 @@ export const CONNECT_TIMEOUT_MS = 15_000;
 export const REQUEST_TIMEOUT_MS = 30_000;
 /** A schema change that waits for a table lock makes everybody behind it wait too. */
 export const SCHEMA_LOCK_TIMEOUT_MS = 5_000;
+
+/** The codes with which the trail refuses to be changed. */
+export const APPEND_ONLY = { postgres: 'CH002', mssql: 50002 } as const satisfies Record<Dialect, unknown>;
 
 /** The codes with which a statement of a migration itself says that it cannot work on what it finds. */
 export const SCHEMA_UNSUPPORTED = { postgres: 'CH001', mssql: 50001 } as const satisfies Record<Dialect, unknown>;

@@ -7,6 +7,7 @@ import { faults, type ToolkitError } from '../errors';
 import type { Answer } from '../guard/guard';
 import type { Identity } from '../guard/marker';
 import {
+  APPEND_ONLY,
   CONNECT_TIMEOUT_MS,
   REQUEST_TIMEOUT_MS,
   SCHEMA_LOCK_TIMEOUT_MS,
@@ -16,6 +17,7 @@ import {
   type Engine,
   type Head,
   type Lock,
+  type Refusal,
   type Where,
 } from './engine';
 import { askRaw, close, limitStatements, mssqlClient, TransactionOver } from './mssql-client';
@@ -82,6 +84,7 @@ export const mssql: Engine = {
   },
 
   explain,
+  refusalOf: (error) => REFUSALS.find(([, numbers]) => numbers.includes(numberOf(error) ?? 0))?.[0],
   isVerdict,
   mayRetry: (error) => [1205, THROWN.deadlocked].includes(numberOf(error) ?? 0),
 };
@@ -207,6 +210,12 @@ function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : '';
 }
+
+/** 33557097 is Babelfish's for what has no number there; of what is attempted only an explicit id ends like that. */
+const REFUSALS: readonly (readonly [Refusal, readonly number[]])[] = [
+  ['duplicate', [2601, 2627]], ['foreign key', [547]], ['explicit id', [544, 33557097]], ['append-only', [APPEND_ONLY.mssql]],
+  ['not granted', [229, 230, 1088, 4701]],
+];
 
 type Explain = (where: Where, code: string, error: unknown) => ToolkitError;
 

@@ -10,6 +10,7 @@ import type { Answer } from '../guard/guard';
 import type { Identity } from '../guard/marker';
 import { bounded } from './bound';
 import {
+  APPEND_ONLY,
   CONNECT_TIMEOUT_MS,
   REQUEST_TIMEOUT_MS,
   SCHEMA_LOCK_TIMEOUT_MS,
@@ -19,6 +20,7 @@ import {
   type Engine,
   type Head,
   type Lock,
+  type Refusal,
   type Where,
 } from './engine';
 
@@ -75,6 +77,7 @@ export const postgres: Engine = {
   seesTls,
   prepareSchemaChange,
   explain,
+  refusalOf: (error) => REFUSALS[sqlState(error)],
   isVerdict: (error) => (error as { severity?: unknown } | null)?.severity === 'ERROR',
   mayRetry: (error) => ['40001', '40P01'].includes(sqlState(error)),
 };
@@ -280,6 +283,10 @@ function sqlState(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : '';
 }
+
+const REFUSALS: Readonly<Record<string, Refusal>> = {
+  '23505': 'duplicate', '23503': 'foreign key', '428C9': 'explicit id', '42501': 'not granted', [APPEND_ONLY.postgres]: 'append-only',
+};
 
 /** Connection failures of Node's own net and dns modules, and of a server that is starting or stopping. */
 const UNREACHABLE = new Set([

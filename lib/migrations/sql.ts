@@ -7,7 +7,7 @@
  * index of the right name is not accepted, a right one of another name is.
  */
 import type { Knex } from 'knex';
-import { SCHEMA_UNSUPPORTED, type Dialect } from '../engines/engine';
+import { APPEND_ONLY, SCHEMA_UNSUPPORTED, type Dialect } from '../engines/engine';
 
 export const SCHEMA = 'canvas';
 
@@ -344,7 +344,7 @@ export async function makeAppendOnly(knex: Knex, table: string): Promise<void> {
     await when(knex, `OBJECT_ID(${tableText(dialect, trigger)}, N'TR') IS NULL`, [
       `EXEC (N${literal(
         `CREATE TRIGGER ${name(SCHEMA)}.${name(trigger)} ON ${qualified(table)} INSTEAD OF UPDATE, DELETE AS\n` +
-          `THROW 50002, N${literal(message)}, 1`,
+          `THROW ${APPEND_ONLY.mssql}, N${literal(message)}, 1`,
       )})`,
     ]);
     // One that was there may have been turned off by hand.
@@ -366,7 +366,7 @@ async function makeAppendOnlyOnPostgres(knex: Knex, table: string, message: stri
   const refuse = `${qualified(refusalOf(table))}()`;
   await knex.raw(
     `CREATE OR REPLACE FUNCTION ${refuse} RETURNS trigger LANGUAGE plpgsql AS $refuse$ BEGIN\n` +
-      `  RAISE EXCEPTION ${literal(message)} USING ERRCODE = 'CH002';\nEND $refuse$`,
+      `  RAISE EXCEPTION ${literal(message)} USING ERRCODE = '${APPEND_ONLY.postgres}';\nEND $refuse$`,
   );
   for (const [trigger, events, level] of [
     [`TR_${table}_AppendOnly`, 'UPDATE OR DELETE', 'ROW'],
