@@ -29,6 +29,7 @@ export { deliverFirst } from './cli/handoff';
 export * as gate from './cli/gate';
 export { interact, isInteractive } from './cli/interactive';
 export { composeManual } from './cli/manual';
+export { composeVerifyGuide } from './cli/verify-guide';
 export * as render from './cli/render';
 export * as renderListing from './cli/render-listing';
 export * as renderMigrations from './cli/render-migrations';

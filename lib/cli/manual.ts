@@ -85,7 +85,8 @@ function exitTable(): string {
   return table([['exit', 'meaning', 'codes'], ...rows]);
 }
 
-function table([head = [], ...rows]: readonly (readonly string[])[]): string {
+/** Rows as a table of Markdown, the first one its head. */
+export function table([head = [], ...rows]: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)].join('\n');
 }
