@@ -107,7 +107,7 @@ test.serial('a check that throws is an error whatever its severity, the others a
   const [first] = CHECKS.there;
   const outcome = await gateOf(scratch, { beforehand: [], there: [never, ...(first === undefined ? [] : [first])] });
   t.deepEqual([outcome.verdict, outcome.checks.map(({ status }) => status)], ['error', ['error', 'pass']]);
-  t.regex(verdictSentence(outcome), /^NOT KNOWN, which is no pass/);
+  t.regex(verdictSentence({ ...outcome, steps: [] }), /^NOT KNOWN, which is no pass/);
 });
 
 test.serial('by the command, such a run is exit 1', async (t) => {
