@@ -26,7 +26,7 @@ const HELP: Readonly<Record<string, Options>> = {
 };
 
 /** The definitions of all scripts, by name. */
-async function readDefinitions(): Promise<CommandDefinition[]> {
+export async function readDefinitions(): Promise<CommandDefinition[]> {
   const folder = join(PACKAGE_ROOT, 'scripts');
   const files = readdirSync(folder).filter((name) => name.endsWith('.mjs')).sort();
   return definitionsOf(async () => {
