@@ -43,10 +43,11 @@ export async function releaseCheck(run: Run): Promise<void> {
   const selection = readSelection(words);
   const out = words.text('out');
   if (out !== undefined) refuseFilesThere(out);
+  const [startedAt, start] = [new Date().toISOString(), performance.now()];
   const before = [await configurationStep(run), await statusStep(run)];
   const gate = await lookAt(run, selection, true);
   const done = [...before, gateStep(gate)];
-  const report = toReport(gate, done);
+  const report = { ...toReport(gate, done), startedAt, durationMs: Math.round(performance.now() - start) };
   await print(words.flag('json') ? FORMATS.json(report) : FORMATS.text(report));
   if (out !== undefined) writeFiles(run, out, report);
   const worst = worstOf(done);
