@@ -106,6 +106,9 @@ interface DatabaseIds {
   readonly databaseId: string;
 }
 
+/** Stages at which no transaction of anybody can be what is waited for. */
+const BEFORE_ANY_WORK = ['connecting', 'logging in'];
+
 const whereIs = (place: Place) => `the ${place.role} connection of target ${place.target} (${place.address})`;
 const whoIs = (id: DatabaseIds) => `${id.database} on ${id.server} (ids ${id.serverId} / ${id.databaseId})`;
 
@@ -461,7 +464,9 @@ export const faults = {
       'TIMEOUT',
       `The database did not answer in time, while ${place.stage}.`,
       `${whereIs(place)} failed with ${code}.`,
-      'Look for a long-running transaction that blocks it, then run the command again.',
+      BEFORE_ANY_WORK.includes(place.stage)
+        ? 'Check that this port is the database and not another service, and that the server is not overloaded.'
+        : 'Look for a long-running transaction that blocks it, then run the command again.',
       { cause },
     ),
   locked: (place: Place, cause: unknown) =>
