@@ -78,13 +78,14 @@ async function runOne<Row>(knex: Knex, sql: string, bindings: readonly Knex.RawB
 
 /**
  * A T-SQL batch takes any number of statements without a mark between them, so words that could begin a writing one
- * count, outside of literals and quoted names. Comments could hide where a literal ends: none are taken.
+ * count, outside of literals and quoted names. Comments could hide where a literal ends: none are taken. What stands
+ * before the first one is read as it is meant.
  */
 function mayWrite(sql: string): boolean {
   const bare = sql.replace(/'(?:[^']|'')*'|"(?:[^"]|"")*"|\[(?:[^\]]|\]\])*\]/g, ' ');
   const words =
     /[;'"[]|--|\/\*|\b(alter|backup|begin|bulk|commit|create|dbcc|delete|deny|drop|exec|execute|grant|insert|into|kill|merge|next\s+value|opendatasource|openquery|openrowset|reconfigure|restore|revoke|rollback|save|set|shutdown|truncate|update|updatetext|use|waitfor|writetext)\b/i;
-  return words.test(bare) || /--|\/\*/.test(sql);
+  return words.test(bare);
 }
 
 /** One writing transaction: the database was asserted in its first statement. */

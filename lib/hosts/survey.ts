@@ -334,12 +334,15 @@ async function* findSameHashes(reader: Reader): AsyncGenerator<Finding> {
 /** How many rows each table of schema canvas has, the application's own tables included. */
 export async function countRows(reader: Reader): Promise<Record<string, number>> {
   const tables = await reader.ask<{ name: string }>(
-    `SELECT t.table_name AS "name" FROM information_schema.tables t
-     WHERE t.table_schema = 'canvas' AND t.table_type = 'BASE TABLE' ORDER BY t.table_name`,
+    // In capitals: under a case-sensitive collation SQL Server knows no other spelling.
+    `SELECT t.TABLE_NAME AS "name" FROM INFORMATION_SCHEMA.TABLES t
+     WHERE t.TABLE_SCHEMA = 'canvas' AND t.TABLE_TYPE = 'BASE TABLE' ORDER BY t.TABLE_NAME`,
   );
   const counts: Record<string, number> = {};
   for (const { name } of tables) {
-    const [row] = await reader.ask<Row>(`SELECT COUNT(*) AS "n" FROM canvas."${name.replaceAll('"', '""')}"`);
+    // In a name too, Knex takes a question mark for a value.
+    const quoted = name.replaceAll('"', '""').replaceAll('?', '\\?');
+    const [row] = await reader.ask<Row>(`SELECT COUNT(*) AS "n" FROM canvas."${quoted}"`);
     counts[name] = numberOf(row, 'n', 0);
   }
   return counts;

@@ -4,6 +4,7 @@ import { createHmac } from 'node:crypto';
 import { withTransaction } from '../../lib/engines/database';
 import { ToolkitError, type Code } from '../../lib/errors';
 import { previewProvision, provision, type ProvisionRequest } from '../../lib/hosts/provision';
+import { countRows } from '../../lib/hosts/survey';
 import { migrateLatest } from '../../lib/migrations/run';
 import { listObjects } from '../../lib/migrations/live-schema';
 import { seed } from '../../seeds/ksessions_samples';
@@ -227,11 +228,28 @@ export function exercise(lane: Lane): void {
         'SELECT * INTO dbo."Copy" FROM dbo."Sessions"',
       ];
       // Two statements to SQL Server; to PostgreSQL the word behind the 1 is the name of a column.
-      const columns = ['SELECT 1 DELETE FROM dbo."Sessions"', `SELECT 1 -- '\n DELETE FROM dbo."Sessions" -- '`];
+      const columns = [
+        'SELECT 1 DELETE FROM dbo."Sessions"',
+        `SELECT 1 -- '\n DELETE FROM dbo."Sessions" -- '`,
+        `SELECT 1 /* ' */ DELETE FROM dbo."Sessions" /* '*/`,
+      ];
       if (lane.dialect === 'mssql') riders.push(...columns);
       else for (const column of columns) t.like((await database.canvas.ask(column))[0], { delete: 1 });
       for (const rider of riders) await t.throwsAsync(database.canvas.ask(rider), undefined, rider);
       t.deepEqual(await rowsOf(database), before);
+    });
+  });
+
+  test.serial(name('a table of the application may have any name'), async (t) => {
+    await withCleared(t, async (open) => {
+      const table = `It's ] 100% "so" -- is it? /* [no`;
+      const quoted = `canvas."${table.replaceAll('"', '""').replaceAll('?', '\\?')}"`;
+      await execute(open, `CREATE TABLE ${quoted} ("Id" int)`, `INSERT INTO ${quoted} VALUES (1)`);
+      try {
+        t.is((await countRows(open.database.canvas))[table], 1);
+      } finally {
+        await execute(open, `DROP TABLE ${quoted}`);
+      }
     });
   });
 

@@ -1,7 +1,7 @@
 -- consolidate --apply: after opening.postgres.sql
 
-SELECT t.table_name AS "name" FROM information_schema.tables t
-     WHERE t.table_schema = 'canvas' AND t.table_type = 'BASE TABLE' ORDER BY t.table_name
+SELECT t.TABLE_NAME AS "name" FROM INFORMATION_SCHEMA.TABLES t
+     WHERE t.TABLE_SCHEMA = 'canvas' AND t.TABLE_TYPE = 'BASE TABLE' ORDER BY t.TABLE_NAME
 ;
 
 SELECT COUNT(*) AS "n" FROM canvas."Environment"
@@ -205,8 +205,8 @@ SELECT h."HostSessionId" AS "id", h."SessionId" AS "SessionId", MIN(o."HostSessi
     WHERE h."HostSessionId" > $1 GROUP BY h."HostSessionId", h."SessionId" ORDER BY "id" OFFSET 0 ROWS FETCH NEXT 200 ROWS ONLY
 ;
 
-SELECT t.table_name AS "name" FROM information_schema.tables t
-     WHERE t.table_schema = 'canvas' AND t.table_type = 'BASE TABLE' ORDER BY t.table_name
+SELECT t.TABLE_NAME AS "name" FROM INFORMATION_SCHEMA.TABLES t
+     WHERE t.TABLE_SCHEMA = 'canvas' AND t.TABLE_TYPE = 'BASE TABLE' ORDER BY t.TABLE_NAME
 ;
 
 SELECT COUNT(*) AS "n" FROM canvas."Environment"
