@@ -166,9 +166,7 @@ COMMIT
 ;
 
 -- $1 number
-SELECT s."KSessionsId" AS "id" FROM canvas."Sessions" s
-    WHERE s."KSessionsId" > $1 AND s."KSessionsId" BETWEEN 1 AND 2147483647
-    GROUP BY s."KSessionsId" HAVING COUNT(*) > 1 ORDER BY "id" OFFSET 0 ROWS FETCH NEXT 200 ROWS ONLY
+SELECT s."KSessionsId" AS "id" FROM canvas."Sessions" s WHERE s."KSessionsId" > $1 AND s."KSessionsId" BETWEEN 1 AND 2147483647 GROUP BY s."KSessionsId" HAVING COUNT(*) > 1 ORDER BY "id" OFFSET 0 ROWS FETCH NEXT 200 ROWS ONLY
 ;
 
 -- $1 number
@@ -178,10 +176,9 @@ SELECT s."SessionId" AS "id", s."KSessionsId" AS "KSessionsId", s."Title" AS "Ti
 
 -- $1 number, $2 boolean, $3 time
 SELECT s."SessionId" AS "id", s."Title" AS "Title", h."HostSessionId" AS "HostSessionId"
-  FROM canvas."Sessions" s JOIN canvas."HostSessions" h ON h."SessionId" = s."SessionId"
-  WHERE s."SessionId" > $1 AND s."KSessionsId" IS NULL AND h."HostSessionId" = (
-    SELECT MAX(l."HostSessionId") FROM canvas."HostSessions" l WHERE l."SessionId" = s."SessionId" AND l."IsActive" = $2
-      AND l."RevokedAt" IS NULL AND (l."ExpiresAt" IS NULL OR l."ExpiresAt" > $3))
+    FROM canvas."Sessions" s JOIN canvas."HostSessions" h ON h."SessionId" = s."SessionId"
+    WHERE s."SessionId" > $1 AND s."KSessionsId" IS NULL AND h."HostSessionId" = (
+    SELECT MAX(l."HostSessionId") FROM canvas."HostSessions" l WHERE l."SessionId" = s."SessionId" AND l."IsActive" = $2 AND l."RevokedAt" IS NULL AND (l."ExpiresAt" IS NULL OR l."ExpiresAt" > $3))
   AND NOT EXISTS (
   SELECT 1 AS "one" FROM canvas."HostSessions" b JOIN canvas."HostSessionEvents" e ON e."HostSessionId" = b."HostSessionId"
   WHERE b."SessionId" = s."SessionId" AND e."Action" = 'linked' AND e."KSessionsId" IS NULL) ORDER BY "id" OFFSET 0 ROWS FETCH NEXT 200 ROWS ONLY

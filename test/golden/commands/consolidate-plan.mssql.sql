@@ -81,9 +81,7 @@ select * from [canvas].[HostSessions] where [SessionId] in (@p0) order by [HostS
 GO
 
 -- @p0 bigint
-SELECT s."KSessionsId" AS "id" FROM canvas."Sessions" s
-    WHERE s."KSessionsId" > @p0 AND s."KSessionsId" BETWEEN 1 AND 2147483647
-    GROUP BY s."KSessionsId" HAVING COUNT(*) > 1 ORDER BY "id" OFFSET 0 ROWS FETCH NEXT 200 ROWS ONLY
+SELECT s."KSessionsId" AS "id" FROM canvas."Sessions" s WHERE s."KSessionsId" > @p0 AND s."KSessionsId" BETWEEN 1 AND 2147483647 GROUP BY s."KSessionsId" HAVING COUNT(*) > 1 ORDER BY "id" OFFSET 0 ROWS FETCH NEXT 200 ROWS ONLY
 GO
 
 -- @p0 bigint
@@ -93,10 +91,9 @@ GO
 
 -- @p0 bigint, @p1 bit, @p2 datetime2
 SELECT s."SessionId" AS "id", s."Title" AS "Title", h."HostSessionId" AS "HostSessionId"
-  FROM canvas."Sessions" s JOIN canvas."HostSessions" h ON h."SessionId" = s."SessionId"
-  WHERE s."SessionId" > @p0 AND s."KSessionsId" IS NULL AND h."HostSessionId" = (
-    SELECT MAX(l."HostSessionId") FROM canvas."HostSessions" l WHERE l."SessionId" = s."SessionId" AND l."IsActive" = @p1
-      AND l."RevokedAt" IS NULL AND (l."ExpiresAt" IS NULL OR l."ExpiresAt" > @p2))
+    FROM canvas."Sessions" s JOIN canvas."HostSessions" h ON h."SessionId" = s."SessionId"
+    WHERE s."SessionId" > @p0 AND s."KSessionsId" IS NULL AND h."HostSessionId" = (
+    SELECT MAX(l."HostSessionId") FROM canvas."HostSessions" l WHERE l."SessionId" = s."SessionId" AND l."IsActive" = @p1 AND l."RevokedAt" IS NULL AND (l."ExpiresAt" IS NULL OR l."ExpiresAt" > @p2))
   AND NOT EXISTS (
   SELECT 1 AS "one" FROM canvas."HostSessions" b JOIN canvas."HostSessionEvents" e ON e."HostSessionId" = b."HostSessionId"
   WHERE b."SessionId" = s."SessionId" AND e."Action" = 'linked' AND e."KSessionsId" IS NULL) ORDER BY "id" OFFSET 0 ROWS FETCH NEXT 200 ROWS ONLY

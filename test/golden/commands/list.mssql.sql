@@ -42,8 +42,7 @@ GO
 
 -- @p0 bit, @p1 datetime2
 SELECT h."HashKeyId" AS "keyId", COUNT(*) AS "n" FROM canvas."HostSessions" h
-  WHERE h."IsActive" = @p0 AND h."RevokedAt" IS NULL AND (h."ExpiresAt" IS NULL OR h."ExpiresAt" > @p1)
-  GROUP BY h."HashKeyId"
+  WHERE h."IsActive" = @p0 AND h."RevokedAt" IS NULL AND (h."ExpiresAt" IS NULL OR h."ExpiresAt" > @p1) GROUP BY h."HashKeyId"
 GO
 
 SELECT e."HashKeyId" AS "keyId", COUNT(*) AS "n" FROM canvas."HostSessionEvents" e GROUP BY e."HashKeyId"

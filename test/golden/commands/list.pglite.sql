@@ -42,8 +42,7 @@ SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS
 
 -- $1 boolean, $2 time
 SELECT h."HashKeyId" AS "keyId", COUNT(*) AS "n" FROM canvas."HostSessions" h
-  WHERE h."IsActive" = $1 AND h."RevokedAt" IS NULL AND (h."ExpiresAt" IS NULL OR h."ExpiresAt" > $2)
-  GROUP BY h."HashKeyId"
+  WHERE h."IsActive" = $1 AND h."RevokedAt" IS NULL AND (h."ExpiresAt" IS NULL OR h."ExpiresAt" > $2) GROUP BY h."HashKeyId"
 ;
 
 SELECT e."HashKeyId" AS "keyId", COUNT(*) AS "n" FROM canvas."HostSessionEvents" e GROUP BY e."HashKeyId"
