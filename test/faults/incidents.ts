@@ -34,7 +34,7 @@ export const BREAKS: readonly Break[] = [
   { id: 'I-36', what: 'a row that ended counts as live', file: 'lib/hosts/authenticate.ts', code: "  revoked: 'revoked',\n", broken: "  revoked: 'valid',\n" },
   { id: 'I-37', what: 'an id wraps', file: 'lib/cli/words.ts', code: 'if (id < 1 || id > MAX_KSESSIONS_ID) throw', broken: 'if (id < 1) throw' },
   { id: 'I-38', what: 'the public constant is a key like any other', file: 'lib/config/keys.ts', code: 'if (key.includes(PUBLIC_LEGACY_KEY)) {', broken: 'if (false) {' },
-  { id: 'I-40', what: 'the stored hash opens, too', file: 'lib/hosts/authenticate.ts', code: '  if (guid === undefined) return UNKNOWN;', broken: "  if (guid === undefined) return { ...UNKNOWN, verdict: 'valid' };" },
+  { id: 'I-40', what: 'the stored hash opens, too', file: 'lib/hosts/authenticate.ts', code: 'if (guid === undefined) return { answer: unknown(undefined), host: undefined };', broken: "if (guid === undefined) return { answer: { ...unknown(undefined), verdict: 'valid' }, host: undefined };" },
   { id: 'I-41', what: 'expiry is not looked at', file: 'lib/hosts/authenticate.ts', code: "  expired: 'expired',\n", broken: "  expired: 'valid',\n" },
 ];
 
