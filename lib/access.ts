@@ -6,6 +6,7 @@ import { chooseTarget, type Target } from './config/targets';
 import { findHarm, withDatabase, withTransaction, type Database } from './engines/database';
 import { faults } from './errors';
 import { assertAllowed, assertHarmless, type Permit } from './guard/guard';
+import { missingKeys } from './hosts/key-use';
 import { enrol, readMarker, requirePermit } from './migrations/enrol';
 import { migrateLatest, pendingMigrations } from './migrations/run';
 import { hasTable } from './migrations/live-schema';
@@ -67,7 +68,23 @@ export async function withOpenTarget<T>(
 export async function withAccess<T>(request: AccessRequest, work: (access: Access) => Promise<T>): Promise<T> {
   const target = requireTarget(request.settings);
   const keys = readKeys(request.settings, target);
-  return withReadyTarget(request, (database, permit) => work({ database, permit, keys }));
+  return withReadyTarget(request, async (database, permit) => {
+    await tellMissingKeys(database, keys, request);
+    return work({ database, permit, keys });
+  });
+}
+
+/**
+ * A key that was dropped while credentials need it, or the keys of another place: told before anything is written under
+ * the keys that are here.
+ */
+async function tellMissingKeys({ canvas, target }: Database, keys: KeyRing, { onNotice }: Pick<AccessRequest, 'onNotice'>): Promise<void> {
+  for (const { keyId, live } of await missingKeys(canvas, keys)) {
+    onNotice(
+      `Warning: ${live === 1 ? '1 live host GUID was' : `${live} live host GUIDs were`} made under key ${keyId}, which is not configured: ` +
+        `nothing here can verify them. npx zx scripts/list.mjs --key missing --target ${target.name} says whose they are.`,
+    );
+  }
 }
 
 /** What a use case needs that only reads. */

@@ -134,7 +134,7 @@ export const faults = {
   noIds: () =>
     make('USAGE', 'No id was given.', 'The command works on the ids it is given.', 'Give ids: 15, 15 212, or 20-30.'),
   unknownCommand: (word: string, commands: readonly string[]) =>
-    make('USAGE', `There is no command ${JSON.stringify(word)}.`, `There are: <id>, ${commands.join(', ')}.`, 'Type help to see what each does.'),
+    make('USAGE', `There is no command ${redacted(JSON.stringify(word))}.`, `There are: <id>, ${commands.join(', ')}.`, 'Type help to see what each does.'),
   notInteractive: (option: string) =>
     make(
       'USAGE',

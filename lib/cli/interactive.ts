@@ -92,15 +92,20 @@ export async function interact(
   }
 }
 
-/** Where we are is told when it is first known, and when it is no longer the same. */
+/** Where we are is told when it is first known, and when it is no longer the same; what is to be noticed, once. */
 function sayOnce(request: AccessRequest, notice: Run['notice']): AccessRequest {
   let said = '';
+  const noticed = new Set<string>();
   return {
     ...request,
     onOpen(database) {
       const text = banner(database);
       if (text !== said) notice(text);
       said = text;
+    },
+    onNotice(text) {
+      if (!noticed.has(text)) request.onNotice(text);
+      noticed.add(text);
     },
   };
 }

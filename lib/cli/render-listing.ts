@@ -1,7 +1,7 @@
 /** Sessions and the state of their credential, as people and programs read them. */
 import type { Database } from '../engines/database';
 import { CREDENTIAL_STATES } from '../hosts/state';
-import { KEY_STANDINGS, type KeyUse } from '../hosts/key-use';
+import { KEY_STANDINGS, type KeyStanding, type KeyUse } from '../hosts/key-use';
 import type { ListedSession } from '../hosts/listing';
 import { many, plain, rows, SCHEMA, targetJson } from './render';
 
@@ -156,17 +156,21 @@ function sayCounts(counts: ReadonlyMap<string, number>, order: readonly string[]
   return order.flatMap((name) => (counts.has(name) ? [`${counts.get(name)} ${name}`] : [])).join(', ');
 }
 
-/** Keys that rows need and that are not there: said aloud, for nothing made with them can be verified. */
+/**
+ * Keys that rows need: an older one, so that it is not dropped too early, and, aloud, one that is not there, for nothing
+ * made with it can be verified.
+ */
 export function keyUseText(uses: readonly KeyUse[], target: string): string {
-  return uses
-    .filter(({ standing }) => standing === 'missing')
-    .map(
-      ({ events, keyId, live }) =>
-        `Warning: key ${keyId} is not configured. ${many(live, 'live credential')} and ${many(events, 'event')} of the trail ` +
-        'were made with it and cannot be verified.\n' +
-        '  Bring it back as a further line of CANVAS_HMAC_KEY_FILE. To see whose those credentials are, and to replace them:\n' +
-        `  npx zx scripts/list.mjs --key missing --state live --target ${target}\n` +
-        `  npx zx scripts/rotate.mjs --key-older --out FILE --target ${target}\n`,
-    )
-    .join('');
+  const told = (standing: KeyStanding, say: (use: KeyUse) => string) => uses.filter((use) => use.standing === standing).map(say).join('');
+  return told('older', olderText) + told('missing', (use) => missingText(use, target));
 }
+
+const usesOf = ({ events, live }: KeyUse) => `${many(live, 'live credential')} and ${many(events, 'event')} of the trail`;
+
+const olderText = (use: KeyUse) => `Key ${use.keyId} is an older one and still needed: ${usesOf(use)} were made with it.\n`;
+
+const missingText = (use: KeyUse, target: string) =>
+  `Warning: key ${use.keyId} is not configured. ${usesOf(use)} were made with it and cannot be verified.\n` +
+  '  Bring it back as a further line of CANVAS_HMAC_KEY_FILE. To see whose those credentials are, and to replace them:\n' +
+  `  npx zx scripts/list.mjs --key missing --state live --target ${target}\n` +
+  `  npx zx scripts/rotate.mjs --key-older --out FILE --target ${target}\n`;

@@ -58,3 +58,22 @@ export async function keysInUse(reader: Reader, keys: KeyRing | undefined, now: 
 function countsOf(rows: readonly Row[]): Map<string | null, number> {
   return new Map(rows.map((row) => [textOrNull(row, 'keyId'), numberOf(row, 'n', 0)]));
 }
+
+/** A key that is not configured, and how many live credentials need it. */
+export type MissingKey = Pick<KeyUse, 'keyId' | 'live'>;
+
+/** The database's clock, UTC, within a statement. */
+const NOW = { postgres: 'now()', mssql: 'SYSUTCDATETIME()' } as const;
+
+/** The keys that live credentials name and that are not configured: one statement over the credentials, for whoever opens them. */
+export async function missingKeys(reader: Reader, { all }: KeyRing): Promise<MissingKey[]> {
+  const known = all.map(({ id }) => id);
+  const rows = await reader.ask<Row>(
+    `SELECT h."HashKeyId" AS "keyId", COUNT(*) AS "n" FROM canvas."HostSessions" h
+     WHERE h."IsActive" = ? AND h."RevokedAt" IS NULL AND (h."ExpiresAt" IS NULL OR h."ExpiresAt" > ${NOW[reader.dialect]})
+       AND h."HashKeyId" NOT IN (${known.map(() => '?').join(', ')})
+     GROUP BY h."HashKeyId"`,
+    [true, ...known],
+  );
+  return [...countsOf(rows)].map(([keyId, live]) => ({ keyId, live }));
+}

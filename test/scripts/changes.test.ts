@@ -182,6 +182,33 @@ test.serial('--resume refuses what is no such file, and one of another target', 
   t.deepEqual(await access(scratch, ({ database }) => snapshot(database)), before);
 });
 
+test.serial('a new key: what is under the older one is told by list, replaced by --key-older, and missed aloud when it is dropped', async (t) => {
+  const scratch = await pgliteLane.ready(t);
+  const [older, newer] = [scratch.env['CANVAS_HMAC_KEY'], 'newer-key-abcdefghijklmnop-0123456789'];
+  const both = { CANVAS_HMAC_KEY: `${newer}\n${older}` };
+  await runHere(scratch, 'provision', ['15', '212', '--out', join(scratch.folder, 'older.txt')]);
+  const dropped = /^Warning: 2 live host GUIDs were made under key [0-9a-f]{16}, which is not configured[^\n]+list\.mjs --key missing --target scratch/gm;
+  for (const [script, ...words] of [
+    ['provision', '1', '--dry-run'], ['rotate', '15', '--dry-run'], ['revoke', '15', '--dry-run'], ['audit', '15'],
+  ] as const) {
+    const without = await runHere(scratch, script, words, { CANVAS_HMAC_KEY: newer });
+    t.is([...without.stderr.matchAll(dropped)].length, 1, `${script}: ${without.stderr}`);
+    t.notRegex((await runHere(scratch, script, words, both)).stderr, /not configured/, script);
+  }
+  t.is((await runHere(scratch, 'provision', ['1', '--quiet'], both)).code, 0);
+  const needed = (await runHere(scratch, 'list', [], both)).stderr;
+  t.regex(needed, /By key: 1 current, 2 older\.\nKey [0-9a-f]{16} is an older one and still needed: 2 live credentials and 2 events of the trail were made with it\.\n/);
+  const out = join(scratch.folder, 'newer.txt');
+  const { code, stderr, stdout } = await runHere(scratch, 'rotate', ['--key-older', '--out', out], both);
+  t.is(code, 0, stderr);
+  t.regex(stdout, /^2 rotated\./);
+  t.deepEqual(readFileSync(out, 'utf8').trim().split('\n').map((line) => line.split(' ')[0]), ['15', '212']);
+  t.regex((await runHere(scratch, 'list', [], both)).stderr, /By key: 3 current\.\nKey .+ still needed: 0 live credentials and 2 events/);
+  const after = await runHere(scratch, 'verify', ['--guid-file', out], { CANVAS_HMAC_KEY: newer });
+  t.is(after.code, 0, after.stderr);
+  t.notRegex(after.stderr, /not configured/, 'no live GUID needs the older key any more');
+});
+
 test.serial('revoke --expired ends what is past its date, linked or not, and nothing else', async (t) => {
   const scratch = shared();
   await access(scratch, (open) =>
