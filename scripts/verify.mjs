@@ -13,7 +13,7 @@ await toolkit.runCommand({
     'host GUID open its session; exit 1 when it does not.',
   positionals: '',
   options: { ...gate.GATE_OPTIONS, ...toolkit.GUID_CHECK_OPTIONS },
-  repeatable: ['only', 'skip'],
+  repeatable: ['only', 'skip', 'config'],
   examples: [
     ['$0 --target dev', 'everything; exit 1 when something does not hold'],
     ['$0 --list', 'what is looked at'],

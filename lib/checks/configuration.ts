@@ -18,18 +18,23 @@ import { many, observed, type Check, type Circumstances, type Severity } from '.
 export interface Configuration {
   readonly files: readonly ConfigurationFile[];
   readonly connections: readonly Connection[];
+  /** Those of this toolkit, for their passwords; what its login may do, and how it is dialled, is looked at elsewhere. */
+  readonly own: readonly Connection[];
   /** The databases of all targets of the list. */
   readonly known: readonly KnownDatabase[];
 }
 
-/** @param targets all of the list, for the environments their databases belong to */
-export function toConfiguration(files: readonly ConfigurationFile[], targets: readonly Target[]): Configuration {
+/**
+ * @param targets all of the list, for the environments their databases belong to
+ * @param own the connections of this toolkit: its login is compared with those of the components (I-02)
+ */
+export function toConfiguration(files: readonly ConfigurationFile[], targets: readonly Target[], own: readonly Connection[] = []): Configuration {
   const known = targets.flatMap((target) =>
     target.engine === 'pglite'
       ? []
       : [target.canvas, target.source].map(({ database }) => ({ database, environment: target.environment })),
   );
-  return { files, connections: files.flatMap(connectionsOf), known };
+  return { files, connections: files.flatMap(connectionsOf), own, known };
 }
 
 /** What one check finds, as sentences. */
@@ -103,10 +108,15 @@ const environmentIn = ({ known }: Configuration, target: Target, { facts }: Conn
 const differsFromTarget: Find = (configuration, target) => {
   if (target.engine === 'pglite') return [];
   const { connections, files } = configuration;
-  return componentsOf(files).flatMap((component) => {
+  const compared = componentsOf(files).flatMap((component) => {
     const environment = environmentsOf(files, component).find((one) => one === target.environment);
-    return effectiveOf(connections, component, environment).flatMap(({ winner }) => differenceFrom(target, winner));
+    return effectiveOf(connections, component, environment).map(({ winner }) => winner);
   });
+  // What was compared with nothing is no pass.
+  if (!compared.some(({ role }) => role === 'canvas')) {
+    return [`No file says in ${target.environment} where canvas is (DefaultConnection): target ${target.name} was compared with nothing.`];
+  }
+  return compared.flatMap((connection) => differenceFrom(target, connection));
 };
 
 function differenceFrom(target: ServerTarget, connection: Connection): string[] {
@@ -224,8 +234,8 @@ const layers: Find = (configuration) => silentWins(configuration, ({ layer }) =>
 
 // --- logins --------------------------------------------------------------------------------------------------------
 
-const weakPasswords: Find = ({ connections }) =>
-  connections.flatMap((connection) => {
+const weakPasswords: Find = ({ connections, own }) =>
+  [...connections, ...own].flatMap((connection) => {
     const { facts, hasEmptyPassword } = connection;
     const password = hasEmptyPassword ? '' : facts?.password;
     const weakness = password === undefined ? undefined : weaknessOf(password, [facts?.user, facts?.database, facts?.server]);
@@ -233,10 +243,10 @@ const weakPasswords: Find = ({ connections }) =>
   });
 
 /** Compared by a hash whose key nobody else has and which ends with this call. */
-const differentPasswords: Find = ({ connections }) => {
+const differentPasswords: Find = ({ connections, own }) => {
   const key = randomBytes(32);
   const logins = new Map<string, { readonly digest: string; readonly connection: Connection }[]>();
-  for (const connection of connections) {
+  for (const connection of [...connections, ...own]) {
     const { facts, hasEmptyPassword } = connection;
     const password = hasEmptyPassword ? '' : facts?.password;
     const server = serverOf(facts);

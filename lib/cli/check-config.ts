@@ -1,9 +1,11 @@
 /** The command that compares configuration files: what it reads, the report, and the exit code. Opens nothing. */
 import type { Options } from 'yargs';
-import { SEVERITIES, type Severity } from '../checks/check';
+import { SEVERITIES, type Check, type Circumstances, type Severity } from '../checks/check';
 import { configurationChecks, toConfiguration } from '../checks/configuration';
 import { runUnopened } from '../checks/gate';
 import { readConfiguration, readVariables, type ConfigurationFile } from '../config/appsettings';
+import { ownConnections } from '../config/connections';
+import type { Settings } from '../config/settings';
 import { allTargets, chooseTarget, type Address, type Target } from '../config/targets';
 import { faults } from '../errors';
 import { toReport, verdictSentence, type Report } from '../reports/report';
@@ -47,12 +49,22 @@ export async function compareConfiguration({ notice, settings, words }: Run, pat
   const startedAt = new Date();
   const start = performance.now();
   const target = chooseTarget(settings);
-  const files = [...readConfiguration(paths), readVariables(settings.env)];
+  const files = readAll(paths, settings);
   if (!words.flag('quiet')) notice(headOf(target, files));
-  const checks = configurationChecks(toConfiguration(files, allTargets(settings)), target);
-  const outcome = await runUnopened(checks, { settings, target }, { only: [], skip: [], failOn });
+  const outcome = await runUnopened(checksOf(files, settings, target), { settings, target }, { only: [], skip: [], failOn });
   const report = toReport(outcome, { target, database: undefined, startedAt, durationMs: Math.round(performance.now() - start) });
   return { report, target, files };
+}
+
+const readAll = (paths: readonly string[], { env }: Settings) => [...readConfiguration(paths), readVariables(env)];
+
+/** The same checks for the gate, beside its own. @param paths files or folders */
+export function checksOfFiles(paths: readonly string[], settings: Settings): Check<Circumstances>[] {
+  return checksOf(readAll(paths, settings), settings, chooseTarget(settings));
+}
+
+function checksOf(files: readonly ConfigurationFile[], settings: Settings, target: Target): Check<Circumstances>[] {
+  return configurationChecks(toConfiguration(files, allTargets(settings), ownConnections(settings, target)), target);
 }
 
 /** What is looked at, in the order in which the later ones win, and what it is compared with. */

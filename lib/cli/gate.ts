@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import type { Options } from 'yargs';
 import { requireTarget, withReading, type AccessRequest } from '../access';
 import { groupOf, GROUPS, SEVERITIES, type Check, type Severity } from '../checks/check';
-import { CANARY, isMeant, runGate, type Selection } from '../checks/gate';
+import { CANARY, isMeant, runGate, type Checks, type Selection } from '../checks/gate';
 import { readOverview, type Overview } from '../checks/overview';
 import { CHECKS, knownWords } from '../checks/registry';
 import { chooseTarget, nearest, type Target } from '../config/targets';
@@ -11,6 +11,7 @@ import type { Database } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
 import { FORMATS, SHOW_OVERVIEW, type Format } from '../reports/formats';
 import { toReport, verdictSentence, type Report } from '../reports/report';
+import { checksOfFiles } from './check-config';
 import { readingRequest, type Run, type Words } from './command';
 import { errorText, jsonLine } from './render';
 
@@ -21,6 +22,7 @@ export const GATE_OPTIONS = {
   canary: { type: 'boolean', describe: 'Attempt what the database must refuse, too, each rolled back; uses up identity values' },
   'fail-on': { type: 'string', choices: SEVERITIES, default: 'major', describe: 'The least severity that stops a release' },
   format: { type: 'string', choices: Object.keys(FORMATS), default: 'text', describe: 'Of the report; --json is --format json' },
+  config: { type: 'string', describe: 'Look at this configuration file or folder too, as check-config.mjs does; may be repeated' },
   out: { type: 'string', describe: 'Write the report to this new file; the verdict is told on stdout' },
 } as const satisfies Record<string, Options>;
 
@@ -29,11 +31,12 @@ const SIGN_OF_LIFE_MS = 5_000;
 /** Looks, prints the report, and sets the exit code: 1 for what does not hold, that of the refusal where nothing could be opened. */
 export async function verify(run: Run): Promise<void> {
   const { words } = run;
-  const selection = readSelection(words);
-  if (words.flag('list')) return run.print(listText(words, selection));
+  const checks = readChecks(run);
+  const selection = readSelection(words, checks);
+  if (words.flag('list')) return run.print(listText(words, selection, checks));
   const out = words.text('out');
   if (out !== undefined && existsSync(out)) throw faults.outExists(out);
-  const report = await lookAt(run, selection, SHOW_OVERVIEW.includes(formatOf(words)));
+  const report = await lookAt(run, selection, SHOW_OVERVIEW.includes(formatOf(words)), checks);
   await deliver(run, report, out);
   const fault = faultOf(report);
   if (fault === undefined) return;
@@ -50,7 +53,7 @@ export function faultOf(report: Report): ToolkitError | undefined {
 const formatOf = (words: Words): Format => (words.flag('json') ? 'json' : (words.text('format') as Format));
 
 /** Runs the gate. @param withOverview whether to read what a report shows beside the checks */
-export async function lookAt(run: Run, selection: Selection, withOverview: boolean): Promise<Report> {
+export async function lookAt(run: Run, selection: Selection, withOverview: boolean, checks: Checks = CHECKS): Promise<Report> {
   const startedAt = new Date();
   const start = performance.now();
   let opened: Database | undefined;
@@ -67,7 +70,7 @@ export async function lookAt(run: Run, selection: Selection, withOverview: boole
   const life = new SignOfLife(run);
   const gate = {
     access,
-    checks: CHECKS,
+    checks,
     selection,
     onCheck: ({ id }: Check<never>, number: number, total: number) => life.at(`${id} (${number} of ${total})`),
     onProgress: (_check: Check<never>, done: number, what: string) => life.done(`${done} ${what}`),
@@ -133,10 +136,16 @@ async function deliver({ print, words }: Run, report: Report, out: string | unde
 
 // --- which checks --------------------------------------------------------------------------------------------------
 
+/** Configuration files are looked at where some are named: which ones a component reads cannot be known from here. */
+function readChecks({ settings, words }: Run): Checks {
+  const paths = words.texts('config');
+  return paths.length === 0 ? CHECKS : { ...CHECKS, beforehand: [...checksOfFiles(paths, settings), ...CHECKS.beforehand] };
+}
+
 /** @throws ToolkitError USAGE for a word that is no check and no group */
-export function readSelection(words: Words): Selection {
+export function readSelection(words: Words, checks: Checks = CHECKS): Selection {
   const [only, skip] = [words.texts('only'), words.texts('skip')];
-  const known = knownWords(CHECKS);
+  const known = knownWords(checks);
   for (const word of [...only, ...skip]) {
     if (!known.includes(word)) throw faults.unknownCheck(word, nearest(word, known));
   }
@@ -145,9 +154,9 @@ export function readSelection(words: Words): Selection {
   return { only, skip, canary, failOn: words.text('fail-on') as Severity };
 }
 
-function listText(words: Words, { only }: Selection): string {
-  const checks: readonly Check<never>[] = [...CHECKS.beforehand, ...CHECKS.there];
-  const wanted = checks.filter(({ id }) => only.length === 0 || only.some((word) => isMeant(id, word)));
+function listText(words: Words, { only }: Selection, { beforehand, there }: Checks): string {
+  const all: readonly Check<never>[] = [...beforehand, ...there];
+  const wanted = all.filter(({ id }) => only.length === 0 || only.some((word) => isMeant(id, word)));
   if (words.flag('json')) return wanted.map(({ id, severity, title }) => jsonLine({ id, group: GROUPS[groupOf(id)], title, severity })).join('');
   return wanted.map(({ id, severity, title }) => `${id.padEnd(30)}${severity.padEnd(10)}${title}\n`).join('');
 }

@@ -1,7 +1,10 @@
-/** The connections that configuration files name, and which of them win where. Pure: from files that were read. */
+/** The connections that configuration files name, and which of them win where: from files that were read. */
 import { ToolkitError } from '../errors';
-import { environmentOf, LAYERS, type ConfigurationFile, type Setting } from './appsettings';
+import { environmentOf, LAYERS, VARIABLES, type ConfigurationFile, type Setting } from './appsettings';
 import { parseConnectionString, type ConnectionFacts } from './connection-string';
+import { readLogins, type Login, type Logins } from './credentials';
+import type { Settings } from './settings';
+import type { ServerTarget, Target } from './targets';
 
 /** What a connection is for, where its key says so. */
 export type Role = 'canvas' | 'source';
@@ -67,6 +70,41 @@ function withoutEmptyPassword(text: string): string | undefined {
   const kept = pairs.filter((pair) => !/^\s*(?:password|pwd)\s*=\s*(?:""|'')?\s*$/i.test(pair));
   return pairs.length === kept.length ? undefined : kept.join(';');
 }
+
+/**
+ * The logins that the variables of a target give this toolkit. Their files are nobody's component: what they lead to is
+ * the target itself. None where the variables do not make a login; whoever connects is told why.
+ */
+export function ownConnections(settings: Settings, target: Target): Connection[] {
+  if (target.engine === 'pglite') return [];
+  const logins = loginsOf(settings, target);
+  const roles = logins === undefined || logins.canvas === logins.source ? (['canvas'] as const) : (['canvas', 'source'] as const);
+  return logins === undefined ? [] : roles.map((role) => ownConnection(target, role, logins[role]));
+}
+
+function loginsOf(settings: Settings, target: Target): Logins | undefined {
+  try {
+    return readLogins(settings, target, 'use');
+  } catch (error) {
+    if (error instanceof ToolkitError) return undefined;
+    throw error;
+  }
+}
+
+function ownConnection({ engine, ...target }: ServerTarget, role: Role, { password, user }: Login): Connection {
+  const { credentials, database, port, server } = target[role];
+  const file: ConfigurationFile = {
+    path: VARIABLES, component: OWN_COMPONENT, layer: 'variables', environment: undefined, settings: [], repeated: [],
+  };
+  const place = { form: 'ado', scheme: engine, server, port, database, user } as const;
+  // As the reader of strings hides it.
+  const facts = Object.defineProperty(place, 'password', { get: () => password?.(), enumerable: false }) as ConnectionFacts;
+  const key = `${credentials}_USER`;
+  return { file, key, name: key, role: undefined, facts, refusal: undefined, hasEmptyPassword: false };
+}
+
+/** No folder is called that. */
+const OWN_COMPONENT = '\0this toolkit';
 
 // --- which wins ----------------------------------------------------------------------------------------------------
 

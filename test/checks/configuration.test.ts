@@ -8,9 +8,10 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { configurationChecks, toConfiguration } from '../../lib/checks/configuration';
 import { runUnopened, type Outcome } from '../../lib/checks/gate';
-import { readConfiguration, readVariables } from '../../lib/config/appsettings';
+import { checksOfFiles } from '../../lib/cli/check-config';
+import { readConfiguration } from '../../lib/config/appsettings';
 import { PACKAGE_ROOT, readSettings } from '../../lib/config/settings';
-import { allTargets, chooseTarget } from '../../lib/config/targets';
+import { chooseTarget } from '../../lib/config/targets';
 import { toReport } from '../../lib/reports/report';
 import { toText } from '../../lib/reports/text';
 
@@ -59,6 +60,10 @@ const CASES: Readonly<Record<string, Case>> = {
         'database: the string says "OLD_DEV", the target "KSESSIONS_DEV".'],
     },
   },
+  'compared-with-nothing': {
+    target: 'dev',
+    found: { target: ['No file says in development where canvas is (DefaultConnection): target dev was compared with nothing.'] },
+  },
   'production-in-base': {
     found: {
       production: ['DefaultConnection', 'KSessionsDb'].map((key) =>
@@ -102,7 +107,6 @@ const CASES: Readonly<Record<string, Case>> = {
     },
   },
   'deployments-differ': {
-    target: 'dev',
     found: {
       components: ['DefaultConnection', 'KSessionsDb'].map((key) =>
         `Components differ: provisioner/appsettings.Production.json: ConnectionStrings:${key} leads to KSESSIONS on OTHERHOST; ` +
@@ -149,8 +153,8 @@ const CASES: Readonly<Record<string, Case>> = {
 /** Files that cannot be read at all: the command has its own test for them. */
 const UNREADABLE = ['broken-json', 'array-at-the-top', 'not-utf8', 'no-configuration'];
 
-const settingsFor = (target: string) =>
-  readSettings({ CANVAS_TARGETS_FILE: join(FIXTURES, 'targets.json') }, { target });
+const settingsFor = (target: string, env: NodeJS.ProcessEnv = {}) =>
+  readSettings({ ...env, CANVAS_TARGETS_FILE: join(FIXTURES, 'targets.json') }, { target });
 
 /** A component for each folder; a fixture without folders is one itself. */
 function componentsIn(folder: string): string[] {
@@ -159,10 +163,9 @@ function componentsIn(folder: string): string[] {
 }
 
 async function look(paths: readonly string[], target = 'none', env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
-  const settings = settingsFor(target);
-  const chosen = chooseTarget(settings);
-  const configuration = toConfiguration([...readConfiguration(paths), readVariables(env)], allTargets(settings));
-  return runUnopened(configurationChecks(configuration, chosen), { settings, target: chosen }, { only: [], skip: [], failOn: 'minor' });
+  const settings = settingsFor(target, env);
+  const on = { settings, target: chooseTarget(settings) };
+  return runUnopened(checksOfFiles(paths, settings), on, { only: [], skip: [], failOn: 'minor' });
 }
 
 /** Everything that people and programs could be shown of it. */
@@ -221,6 +224,31 @@ test('a variable that chooses production is told, and one that chooses what the 
     environment: ['environment variables: ASPNETCORE_ENVIRONMENT: it chooses production; the target is development.'],
   });
   t.deepEqual(await chosen('development'), {});
+});
+
+test('the login of this toolkit is compared with those of the components (I-02), and a placeholder is one here too', async (t) => {
+  const folder = join(FIXTURES, 'clean');
+  const withLogin = async (user: string, password: string) => {
+    const outcome = await look(componentsIn(folder), 'dev', { CANVAS_DEV_USER: user, CANVAS_DEV_PASSWORD: password });
+    t.notRegex(said(outcome), CANARY);
+    return findings(outcome, folder);
+  };
+  t.deepEqual(await withLogin('canvas_app', 'canary-PASSWORD-1'), {}, 'the same');
+  t.deepEqual(await withLogin('another', 'canary-PASSWORD-5'), {}, 'another login');
+  const { 'same-password': different = [], ...others } = await withLogin('canvas_app', '123');
+  t.deepEqual(others, { passwords: ['environment variables: CANVAS_DEV_USER: the password is a placeholder, or is known from elsewhere.'] });
+  t.regex(different.join(), /^Login canvas_app on ahhome has .*provisioner\/.*web\/.*; environment variables: CANVAS_DEV_USER\.$/i);
+});
+
+test('a key that would speak to the terminal speaks to nobody', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'canvas-config-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const string = 'Server=AHHOME;Database=KSESSIONS;User ID=canvas_app';
+  writeFileSync(join(folder, 'appsettings.json'), JSON.stringify({ ConnectionStrings: { 'a\u001b[2Jb\nPASS: all': string } }));
+  const { checks } = await look([folder]);
+  const report = toReport({ checks, verdict: 'fail', refusal: undefined, selection: { only: [], skip: [], failOn: 'minor' } },
+    { target: undefined, database: undefined, startedAt: new Date(0), durationMs: 0 });
+  t.true(toText(report).includes('a [2Jb PASS: all: it leads to KSESSIONS'));
 });
 
 test('where the target says that source and canvas are two, they may be two, of one environment', async (t) => {

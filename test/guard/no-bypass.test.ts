@@ -126,7 +126,7 @@ function withValue(name: string, takesOne: boolean, choice: string | undefined, 
   writeFileSync(ids, '15\n');
   const values: Record<string, string> = {
     wait: '1', expires: '1d', link: '1=15', out: join(folder, 'out.txt'), file: ids, 'max-failures': '1', 'older-than': '1d',
-    'expiring-within': '1d', only: 'guard', skip: 'schema', 'guid-file': GUID_FILE,
+    'expiring-within': '1d', only: 'guard', skip: 'schema', config: join(folder, 'targets.json'), 'guid-file': GUID_FILE,
   };
   return [`--${name}`, values[name] ?? choice ?? 'KSESSIONS_DEV is meant'];
 }

@@ -177,3 +177,35 @@ test.serial('no file, one without a GUID, one that is not there, and one that ot
     t.is(record.stdout, '');
   },
 );
+
+test.serial('--config: files of components go through the gate with everything else', async (t) => {
+  const scratch = shared();
+  const file = fileOf(scratch, 'appsettings.json', JSON.stringify({ HostProvisioner: { Secret: 'canary-PASSWORD-4' } }));
+  const told = async (...words: string[]) => {
+    const finished = await verify(scratch, '--only', 'configuration', '--json', ...words);
+    t.notRegex(finished.stdout + finished.stderr, /canary-PASSWORD/);
+    return finished;
+  };
+  const { code, stdout } = await told('--config', file);
+  t.is(code, 1);
+  const { checks } = JSON.parse(stdout) as { checks: { id: string; status: string }[] };
+  t.deepEqual(checks.filter(({ status }) => status === 'fail').map(({ id }) => id), ['configuration.secrets']);
+  t.true(checks.some(({ id, status }) => id === 'guard.marker' && status === 'skipped'));
+  t.is((await told('--config', join(scratch.folder, 'absent.json'))).code, 2);
+  t.is((await told()).code, 2, 'without files there is no such group');
+});
+
+test.serial('a trigger by hand is told by schema.triggers, on a table of the books too', async (t) => {
+  const scratch = shared();
+  const make = (table: string) => `CREATE FUNCTION canvas.by_hand() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+    CREATE TRIGGER by_hand BEFORE UPDATE ON canvas."${table}" FOR EACH ROW EXECUTE FUNCTION canvas.by_hand()`;
+  for (const table of ['HostSessions', 'MigrationLedger']) {
+    await access(scratch, (open) => execute(open, make(table)));
+    const { code, stdout } = await verify(scratch, '--only', 'schema');
+    t.is(code, 1, stdout);
+    t.regex(stdout, new RegExp(`FAIL {2}schema\\.triggers .+\\n +trigger by_hand on canvas\\.${table} is there and no migration expects it: enabled\\.`));
+    t.regex(stdout, /\b1 failed/);
+    await access(scratch, (open) => execute(open, 'DROP FUNCTION canvas.by_hand() CASCADE'));
+  }
+  t.is((await verify(scratch, '--only', 'schema')).code, 0);
+});
