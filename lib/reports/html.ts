@@ -70,10 +70,10 @@ function banner(report: Report): Markup {
 }
 
 /** What the numbers beside it come to. */
-function sentenceOf({ checks, failOn, steps: all, verdict }: Report): string {
+function sentenceOf({ checks, failOn, only, skip, steps: all, verdict }: Report): string {
   const stopping = checks.filter((check) => stops(check, failOn)).length;
   const { error, skipped } = tally(checks);
-  const isPart = skipped === 0 ? '' : ` ${many(skipped, 'check')} left out: a part of a gate is no gate.`;
+  const isPart = only.length + skip.length === 0 ? '' : ` ${many(skipped, 'check')} left out: a part of a gate is no gate.`;
   const reasons = [
     stopping === 0 ? '' : `${many(stopping, 'check')} keep${stopping === 1 ? 's' : ''} it shut.`,
     error === 0 ? '' : `${many(error, 'check')} could not be found out.`,
@@ -199,16 +199,16 @@ function checkLine({ durationMs, evidence, id, severity, status, title }: CheckR
 
 const duration = (milliseconds: number) => (milliseconds < 1000 ? `${milliseconds} ms` : `${(milliseconds / 1000).toFixed(1)} s`);
 
-/** Only what was chosen: a part of a gate is no gate. */
+/** Each with its reason: somebody chose so, or nobody asked for it. */
 function leftOut({ checks, only, skip }: Report): Markup {
   const skipped = checks.filter(({ status }) => status === 'skipped');
   const said = [...skip.map((word) => `--skip ${word}`), ...only.map((word) => `--only ${word}`)];
-  const words = skipped.length === 0 ? markup`<p class="card">Nothing: every check was looked at, or it was tried.</p>` : markup`<div class="card skipped">
-<p>Asked for by ${said.map((word, place) => [place === 0 ? '' : ' ', markup`<code>${told(word)}</code>`])}:</p>
-<ul class="evidence">${skipped.map(({ id, title }) => markup`<li><code>${id}</code> ${title}</li>\n`)}</ul></div>`;
+  const list = markup`<div class="card skipped">
+${said.length === 0 ? undefined : markup`<p>Somebody chose a part of the gate: ${said.map((word) => [markup`<code>${told(word)}</code>`, ' '])}</p>`}
+<ul class="evidence">${skipped.map(({ evidence, id, title }) => markup`<li><code>${id}</code> ${title}. ${evidence.map(told).join(' ')}</li>\n`)}</ul></div>`;
   return markup`<section aria-labelledby="left-out">
 <h2 id="left-out">Left out ${skipped.length === 0 ? undefined : markup`<span class="count">${skipped.length}</span>`}</h2>
-${words}
+${skipped.length === 0 ? markup`<p class="card">Nothing: every check was looked at, or it was tried.</p>` : list}
 </section>`;
 }
 

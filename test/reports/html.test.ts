@@ -70,8 +70,12 @@ test('where and when, both connections as they named themselves, and what was le
   const main = textOf(documentOf(toHtml(REPORT)).querySelector('main'));
   for (const words of [
     'staging (staging)', 'canvas_staging on PostgreSQL 17.2 at db.internal:5432', 'ksessions_staging on PostgreSQL 17.2 at db.internal:5432',
-    '2026-03-04 05:06:07 UTC, in 4.3 s', '1.2.3', '--skip source', 'source.gone Every linked session is in KSESSIONS',
+    '2026-03-04 05:06:07 UTC, in 4.3 s', '1.2.3', '--skip source', 'source.gone Every linked session is in KSESSIONS. Left out by --skip.',
   ]) t.true(main.includes(words), words);
+  const clean = documentOf(toHtml(CLEAN));
+  t.regex(textOf(clean.querySelector('main')), /Left out 1 canary\.orphan The database refuses [^.]+\. Attempted with --canary only\.$/);
+  t.is(textOf(clean.querySelector('.sentence')), 'Nothing that was looked at stands in the way.', 'nobody chose a part');
+  t.regex(textOf(documentOf(toHtml(REPORT)).querySelector('.sentence')), /2 checks left out: a part of a gate is no gate\.$/);
   const refused = textOf(documentOf(toHtml(REFUSED)).querySelector('main'));
   t.true(refused.includes('db.internal:5432 refused the connection (ECONNREFUSED).'));
   t.true(refused.includes('not known: it was not opened'));
