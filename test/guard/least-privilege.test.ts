@@ -1,6 +1,6 @@
 import test from 'ava';
 import { randomBytes } from 'node:crypto';
-import { findHarm } from '../../lib/engines/database';
+import { findExcess, findHarm } from '../../lib/engines/database';
 import { access, asAdmin, asMssqlAdmin, databaseOf, mssqlLane, mssqlUrl, open, postgresLane, postgresUrl, retarget, type Scratch } from '../helpers/lanes';
 import { grantedLogin, grantsOf } from '../helpers/grants';
 import { provisionHere } from '../helpers/state';
@@ -19,7 +19,9 @@ const randomWord = () => `Aa1_${randomBytes(12).toString('hex')}`;
   await access(limited, async (granted) => {
     t.is((await provisionHere(granted, { ksessionsId: 15 })).outcome.status, 'provisioned');
     t.is((await provisionHere(granted, { ksessionsId: 15 })).outcome.status, 'rotated');
+    t.deepEqual(await findExcess(granted.database), []);
   });
+  t.regex((await open(scratch, findExcess)).join(), /^The login \w+ is a superuser: /);
   await asAdmin(`GRANT INSERT ON dbo."Sessions" TO ${login}`, databaseOf(scratch));
   t.regex((await t.throwsAsync(access(limited, () => Promise.resolve()))).message, /could|may/);
 });
@@ -40,7 +42,9 @@ const randomWord = () => `Aa1_${randomBytes(12).toString('hex')}`;
     t.is((await provisionHere(granted, { ksessionsId: 15 })).outcome.status, 'provisioned');
     t.is((await provisionHere(granted, { ksessionsId: 15 })).outcome.status, 'rotated');
     t.deepEqual(await findHarm(granted.database), []);
+    t.deepEqual(await findExcess(granted.database), []);
   });
+  t.regex((await open(scratch, findExcess)).join(), /^The login \w+ is a sysadmin: /);
   await asMssqlAdmin(`GRANT INSERT ON dbo.Sessions TO ${login}`, database);
   t.deepEqual(await open(limited, findHarm), ['The login may write to the source table dbo.Sessions.']);
 });
