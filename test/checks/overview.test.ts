@@ -107,7 +107,7 @@ test.serial('the schema is pictured as it is, with each difference at its place'
   );
   const damaged = await marked();
   t.deepEqual(damaged.wanted('otherwise'), [
-    'Sessions', 'Sessions.Title', 'HostSessions', 'HostSessions > Sessions', 'HostSessions: missing index',
+    'Sessions', 'Sessions.Title', 'HostSessions', 'HostSessions > Sessions', 'HostSessions: lost uniqueness',
   ]);
   t.deepEqual(damaged.wanted('missing').filter((name) => !name.startsWith('HostSessionEvents.')), ['HostSessions.LastUsedAt', 'HostSessionEvents']);
   t.true(damaged.wanted('noted').includes('Sessions.Colour'));
