@@ -1,4 +1,5 @@
 /** The way of every command that changes credentials: which sessions, is it meant, dry run or done in batches, told. */
+import { statSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Options } from 'yargs';
@@ -197,6 +198,8 @@ async function apply(task: Task, pages: Iterable<Page> | AsyncIterable<Page>, to
     }
     progress.advance(batch.ids.length);
   };
+  // An empty file is taken away again; and what is revoked stays so, whoever revokes it again.
+  const hint = () => resumeHint(file !== undefined && makesGuids && statSync(file.path).size > 0 ? file.path : undefined);
   let isStopped = false;
   const release = total === 1 ? () => undefined : finishBatchFirst(() => {
     isStopped = true;
@@ -207,7 +210,7 @@ async function apply(task: Task, pages: Iterable<Page> | AsyncIterable<Page>, to
   const request = { pages, batchSize, verbFor, tell, isStopped: () => isStopped, maxFailures };
   const tally = await changeMany(database, permit, keys, request, output.delivery)
     .catch((error: unknown) => {
-      if (total > 1) run.notice(`\n${tallyText(counts, file?.path)}${resumeHint(file)}\n`);
+      if (total > 1) run.notice(`\n${tallyText(counts, makesGuids ? file?.path : undefined)}${hint()}\n`);
       throw explain(database, error);
     })
     .finally(() => {
@@ -215,19 +218,17 @@ async function apply(task: Task, pages: Iterable<Page> | AsyncIterable<Page>, to
       release();
     });
   if (format === 'text' && !isOne) await run.print(tallyText(counts, makesGuids ? file?.path : undefined));
-  conclude(tally, total, file);
+  conclude(tally, total, hint());
 }
 
-function conclude({ done, end, failed }: Tally, total: number, file: OutFile | undefined): void {
+function conclude({ done, end, failed }: Tally, total: number, hint: string): void {
   const left = total - done - failed;
-  if (end !== 'complete') throw faults.stoppedEarly(end === 'stopped' ? 'interrupted' : 'failures', resumeHint(file), done, left);
+  if (end !== 'complete') throw faults.stoppedEarly(end === 'stopped' ? 'interrupted' : 'failures', hint, done, left);
   if (failed > 0) throw faults.partial(failed, total);
 }
 
-function resumeHint(file: OutFile | undefined): string {
-  return file === undefined
-    ? 'Run the command again for what is left.'
-    : `To go on, give the same command --resume ${file.path} in place of --out.`;
+function resumeHint(path: string | undefined): string {
+  return path === undefined ? 'Run the command again for what is left.' : `To go on, give the same command --resume ${path} in place of --out.`;
 }
 
 // --- the file ----------------------------------------------------------------------------------------------------

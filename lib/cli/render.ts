@@ -205,7 +205,9 @@ export const DRY_RUN = 'Dry run: nothing was written and no GUID was made.\n';
 /** What came of many. */
 export function tallyText(counts: Readonly<Record<string, number>>, out: string | undefined): string {
   const told = Object.entries(counts).filter(([, count]) => count > 0).map(([what, count]) => `${count} ${what}`);
-  const where = out === undefined ? '' : ` GUIDs are in ${out}, which only you can read.`;
+  // A file that nothing went into is not left behind.
+  const areMade = ['provisioned', 'rotated'].some((status) => (counts[status] ?? 0) > 0);
+  const where = out === undefined || !areMade ? '' : ` GUIDs are in ${out}, which only you can read.`;
   return `${told.length === 0 ? 'Nothing to do' : told.join(', ')}.${where}\n`;
 }
 

@@ -128,6 +128,10 @@ test.serial('--file: ids and ranges from a file; what fails stands in the NDJSON
   t.is(strict.code, 1);
   t.deepEqual(jsonLines(strict).map((line) => line['code']), ['SESSION_NOT_FOUND', 'PARTIAL']);
   t.regex(strict.stderr, /0 sessions are done and committed, 2 are left/);
+  for (const [command, ...words] of [['rotate', '99997', '99998'], ['revoke', '99997', '99998']] as const) {
+    const none = await runHere(scratch, command, [...words, '--max-failures', '0', '--out', join(scratch.folder, `${command}.txt`)]);
+    t.regex(none.stderr, /^PARTIAL: Ended: more failures[^]+Run the command again for what is left\.$/m, 'no file, or no option, to go on with');
+  }
 });
 
 test.serial('--file -: ids from standard input', async (t) => {
@@ -228,6 +232,9 @@ test.serial('revoke --expired ends what is past its date, linked or not, and not
   t.like(await rowOf(scratch, 1), { isActive: true });
   const none = await runHere(scratch, 'revoke', ['--expired']);
   t.is(none.stdout, 'Nothing to do.\n');
+  const out = join(scratch.folder, 'nothing.txt');
+  t.is((await runHere(scratch, 'rotate', ['--older-than', '900d', '--out', out])).stdout, 'Nothing to do.\n');
+  t.false(existsSync(out), 'and no file is told of that is not there');
 });
 
 (postgresUrl === undefined || process.platform === 'win32' ? test.skip : test.serial)(
