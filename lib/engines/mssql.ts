@@ -221,8 +221,8 @@ type Explain = (where: Where, code: string, error: unknown) => ToolkitError;
 
 /** The database or its server goes away, or is not there for now. */
 const UNAVAILABLE = [
-  701, 922, 924, 927, 942, 945, 952, 976, 983, 1105, 3906, 6005, 9002, 10928, 10929, 17142, 17143, 17809, 18401, 40197,
-  40501, 40613,
+  615, 701, 922, 924, 926, 927, 942, 945, 952, 976, 983, 1105, 3906, 4221, 6005, 9002, 10928, 10929, 17142, 17143, 17809,
+  18401, 40197, 40501, 40613, 49918, 49919, 49920,
 ];
 
 /** From this severity on the server ends the connection with its message. */
