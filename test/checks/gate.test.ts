@@ -6,6 +6,7 @@ import { runGate, type Checks, type Outcome } from '../../lib/checks/gate';
 import { verdictSentence } from '../../lib/reports/report';
 import { grantedLogin } from '../helpers/grants';
 import { access, execute, open, pgliteLane, postgresLane, postgresUrl, retarget, type Lane, type Owner, type Scratch } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { jsonLines, runHere } from '../helpers/script';
 import { snapshot } from '../helpers/state';
 import { fill } from './faults';
@@ -47,7 +48,7 @@ for (const lane of [pgliteLane, ...(postgresUrl === undefined ? [] : [postgresLa
   });
 }
 
-test.serial('--canary attempts, tells, and leaves every row as it was; without it nobody attempts', async (t) => {
+long('--canary attempts, tells, and leaves every row as it was; without it nobody attempts', async (t) => {
   const scratch = await filled(t, pgliteLane);
   const rows = async () => ({ ...(await open(scratch, snapshot)), identities: undefined });
   const before = await rows();
@@ -60,7 +61,7 @@ test.serial('--canary attempts, tells, and leaves every row as it was; without i
   t.regex(usage.stderr, /^USAGE: .*--canary/m);
 });
 
-test.serial('what is left out stands in the report with the reason, in every format', async (t) => {
+long('what is left out stands in the report with the reason, in every format', async (t) => {
   const scratch = await pgliteLane.ready(t);
   const { code, report, statusOf } = await verify(scratch, '--skip', 'schema', '--skip', 'data.orphans', '--only', 'schema', '--only', 'data');
   t.is(code, 0);

@@ -8,6 +8,7 @@ import { listSessions } from '../../lib/hosts/listing';
 import { CREDENTIAL_STATES, type CredentialState } from '../../lib/hosts/state';
 import { access, execute, lanes, pgliteLane, type Scratch } from '../helpers/lanes';
 import { FOREIGN_TABLES, legacyTarget, migratedLegacy } from '../helpers/legacy';
+import { long } from '../helpers/long';
 import { provisionHere, snapshot } from '../helpers/state';
 
 const request = ({ settings }: Scratch) => ({ settings, waitMs: 30_000, onOpen: () => undefined, onNotice: () => undefined });
@@ -36,7 +37,7 @@ function listedStates(scratch: Scratch): Promise<Record<CredentialState, number>
 }
 
 for (const lane of lanes()) {
-  test.serial(`${lane.name}: credentials are counted in the states that the list shows, whatever the old application left`, async (t) => {
+  long(`${lane.name}: credentials are counted in the states that the list shows, whatever the old application left`, async (t) => {
     t.timeout(120_000);
     const scratch = await migratedLegacy(t, lane, 'd');
     const { credentials, gaps } = await overviewOf(scratch);
@@ -52,7 +53,7 @@ for (const lane of lanes()) {
 
 const MADE_AGO = [10, 40, 100, 200, 400];
 
-test.serial('live credentials are counted by age, that of the credential and not of its row; the next ones count as none', async (t) => {
+long('live credentials are counted by age, that of the credential and not of its row; the next ones count as none', async (t) => {
   const scratch = await pgliteLane.ready(t);
   await access(scratch, async (open) => {
     const ids = [15, 212, 215, 218, 1281];
@@ -73,7 +74,7 @@ test.serial('live credentials are counted by age, that of the credential and not
   t.deepEqual(await access(scratch, ({ database }) => snapshot(database)), before, 'nothing was written');
 });
 
-test.serial('the schema is pictured as it is, with each difference at its place', async (t) => {
+long('the schema is pictured as it is, with each difference at its place', async (t) => {
   const scratch = await migratedLegacy(t, pgliteLane, 'c');
   const marked = async () => {
     const { drift, tables } = (await overviewOf(scratch)).schema ?? { drift: [], tables: [] };
@@ -114,7 +115,7 @@ test.serial('the schema is pictured as it is, with each difference at its place'
   t.is(damaged.drift.filter(({ severity }) => severity === 'fault').length, 5);
 });
 
-test.serial('what is not there yet is not counted, and no gap', async (t) => {
+long('what is not there yet is not counted, and no gap', async (t) => {
   const scratch = await pgliteLane.bare(t);
   const { credentials, gaps, schema } = await overviewOf(scratch);
   t.deepEqual([credentials, gaps], [null, []]);

@@ -10,6 +10,7 @@ import { ASK_COMPLETION } from '../../lib/cli/completion';
 import { PACKAGE_ROOT } from '../../lib/config/settings';
 import { withFolderLock } from '../../lib/engines/folder-lock';
 import { pgliteLane, scratchFolder, targetAt, type Scratch } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { runHere } from '../helpers/script';
 import { shareScratch } from '../helpers/shared';
 import { loadTerminals, runOnTerminal } from '../helpers/terminal';
@@ -24,7 +25,7 @@ async function offered(scratch: Scratch, script: string, words: readonly string[
   return { code, stderr, words: stdout.split('\n').slice(0, -1) };
 }
 
-test.serial('options, their choices, verbs, targets and the ids of the embedded database are offered', async (t) => {
+long('options, their choices, verbs, targets and the ids of the embedded database are offered', async (t) => {
   const of = async (script: string, ...words: string[]) => {
     const { code, stderr, words: found } = await offered(shared(), script, words);
     t.is(code, null, stderr);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { PACKAGE_ROOT } from '../../lib/config/settings';
 import { access, pgliteLane, postgresLane, postgresUrl, type Scratch } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { hostSessions, provisionHere, verifies } from '../helpers/state';
 import { commandOf } from '../helpers/script';
 import { shareScratch } from '../helpers/shared';
@@ -73,7 +74,7 @@ if ('missing' in terminals) {
     expected.push({ id: 212, guid: guidIn(screen), actions: ['provisioned', 'rotated'] });
   });
 
-  test.serial('on a terminal nothing is asked where none is live, nor with --if-exists rotate', async (t) => {
+  long('on a terminal nothing is asked where none is live, nor with --if-exists rotate', async (t) => {
     let last = '';
     for (const words of [['1'], ['1', '--if-exists', 'rotate']]) {
       const { code, screen } = await runOnTerminal(terminals, shared(), commandOf('provision', words));

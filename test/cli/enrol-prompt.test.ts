@@ -2,6 +2,7 @@
 import test from 'ava';
 import { readMarker } from '../../lib/migrations/enrol';
 import { access, execute, open, pgliteLane, postgresLane, postgresUrl } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { commandOf } from '../helpers/script';
 import { rowsOf } from '../helpers/state';
 import { loadTerminals, runOnTerminal } from '../helpers/terminal';
@@ -15,7 +16,7 @@ const terminals = loadTerminals();
 if ('missing' in terminals) {
   test.skip(`terminal: skipped, @lydell/node-pty does not load here: ${terminals.missing}`, () => undefined);
 } else {
-  test.serial('on a terminal the typed name enrols; Ctrl-C and another name leave everything as it was', async (t) => {
+  long('on a terminal the typed name enrols; Ctrl-C and another name leave everything as it was', async (t) => {
     const scratch = await lane.ready(t);
     await access(scratch, (one) => execute(one, 'DELETE FROM canvas."Environment"'));
     const look = () =>

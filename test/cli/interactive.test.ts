@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { withFolderLock } from '../../lib/engines/folder-lock';
 import { access, asAdmin, databaseOf, pgliteLane, postgresLane, postgresUrl } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { commandOf, run } from '../helpers/script';
 import { shareScratch } from '../helpers/shared';
 import { count, hostSessions, verifies } from '../helpers/state';
@@ -75,7 +76,7 @@ if ('missing' in terminals) {
     });
   });
 
-  test.serial('a search offers what it finds, and makes nothing without a yes', async (t) => {
+  long('a search offers what it finds, and makes nothing without a yes', async (t) => {
     const listed = /Which one\?[^]*212 {2}Need For Messengers[^]*213 {2}Qualities of the Messengers/;
     const asked = /Need For Messengers\r?\n[^]*Host GUID {11}none[^]*Make its host GUID\?/;
     const before = await work([
@@ -107,7 +108,7 @@ if ('missing' in terminals) {
     t.deepEqual(await credentialsOf(212), [{ actions: ['provisioned'], holds: true }]);
   });
 
-  test.serial('Ctrl-D ends it, and so does Ctrl-C, each with its exit code', async (t) => {
+  long('Ctrl-D ends it, and so does Ctrl-C, each with its exit code', async (t) => {
     const ended = await work([{ to: PROMPT, keys: CTRL_D }]);
     t.is(ended.code, 0, ended.screen);
     const interrupted = await work([{ to: PROMPT, keys: `15${CTRL_C}` }]);
@@ -115,7 +116,7 @@ if ('missing' in terminals) {
     t.deepEqual(guidsIn(ended.screen + interrupted.screen), []);
   });
 
-  test.serial('pasted lines are commands one after the other; none is an answer, and none is lost', async (t) => {
+  long('pasted lines are commands one after the other; none is an answer, and none is lost', async (t) => {
     const { code, screen } = await work([
       { to: PROMPT, keys: '215\r215\ry\rhel' },
       { to: QUESTION, keys: '\r' },
@@ -128,7 +129,7 @@ if ('missing' in terminals) {
     t.deepEqual(await credentialsOf(215), [{ actions: ['provisioned'], holds: true }]);
   });
 
-  test.serial('a dry run stays one', async (t) => {
+  long('a dry run stays one', async (t) => {
     const { code, screen } = await work([{ to: /scratch \(test, dry run\)> /, keys: '218\r' }, { to: /dry run\)> /, keys: 'exit\r' }], ['--dry-run']);
     t.is(code, 0, screen);
     t.regex(screen, /Would +make a first host GUID[^]*Dry run/);

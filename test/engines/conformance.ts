@@ -9,6 +9,7 @@ import { migrateLatest } from '../../lib/migrations/run';
 import { listObjects } from '../../lib/migrations/live-schema';
 import { seed } from '../../seeds/ksessions_samples';
 import { access, execute, TEST_KEY, type Lane } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { PHRASES, serverCode } from '../helpers/phrases';
 import { start } from '../helpers/script';
 import { shareAccess } from '../helpers/shared';
@@ -165,7 +166,7 @@ export function exercise(lane: Lane): void {
     });
   });
 
-  test.serial(name('eight processes provisioning one session at once: one live row, one unbroken chain'), async (t) => {
+  long(name('eight processes provisioning one session at once: one live row, one unbroken chain'), async (t) => {
     t.timeout(150_000);
     const scratch = await lane.ready(t);
     const run = (...words: string[]) => start(scratch, 'provision', ['15', '--wait', '100', ...words]).finished;

@@ -1,5 +1,4 @@
 /** Many processes on one embedded folder: what one was told to be committed is there for good. */
-import test from 'ava';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Access } from '../../lib/access';
 import { access, execute, pgliteLane, type Scratch } from '../helpers/lanes';
+import { long } from '../helpers/long';
 
 const WRITER = join(__dirname, '../helpers/embedded-writer.cjs');
 const TABLE = 'Scratchpad';
@@ -52,7 +52,7 @@ async function rowsThere({ database }: Access): Promise<Set<string>> {
   return new Set(rows.map(({ row }) => row));
 }
 
-test.serial('four writers, one killed, and a reader: every acknowledged row stays', async (t) => {
+long('four writers, one killed, and a reader: every acknowledged row stays', async (t) => {
   t.timeout(300_000);
   const scratch = await pgliteLane.ready(t);
   await access(scratch, (open) =>

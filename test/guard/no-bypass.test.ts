@@ -6,6 +6,7 @@ import { PACKAGE_ROOT, readSettings } from '../../lib/config/settings';
 import { ToolkitError } from '../../lib/errors';
 import { readSources } from '../helpers/imports';
 import { guidFile, pgliteLane, retarget, type Scratch } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { run, runHere } from '../helpers/script';
 
 /** What people try in order to get past a guard. */
@@ -157,7 +158,7 @@ for (const script of WITH_DATABASE) {
   });
 }
 
-test.serial('the process itself ends with 3 when the guard refuses', async (t) => {
+long('the process itself ends with 3 when the guard refuses', async (t) => {
   const forbidden = retarget(await pgliteLane.empty(t), FORBIDDEN);
   for (const [script, [verb = []] = []] of Object.entries(VERBS)) {
     const { code, stdout, stderr } = await run(forbidden, script, verb, { SCRATCH_USER: 'x' });

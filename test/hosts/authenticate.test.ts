@@ -8,6 +8,7 @@ import { HostGuid } from '../../lib/hosts/credential';
 import { recordUse, toHostSession } from '../../lib/hosts/store';
 import { access, execute, lanes, scratchFolder, TEST_KEY, writeTargets, type Lane } from '../helpers/lanes';
 import { legacyGuid, legacyHash, migratedLegacy, OLD_KEY, openForRepair } from '../helpers/legacy';
+import { long } from '../helpers/long';
 import { PHRASES } from '../helpers/phrases';
 import { provisionHere, rowsOf } from '../helpers/state';
 
@@ -59,7 +60,7 @@ function exercise(lane: Lane): void {
     });
   });
 
-  test.serial(name('a row that names no key is tried against every key, one that names a key against that one'), async (t) => {
+  long(name('a row that names no key is tried against every key, one that names a key against that one'), async (t) => {
     const scratch = await migratedLegacy(t, lane, 'c');
     await openForRepair(scratch, async (open) => {
       const { guid } = await provisionHere(open, { ksessionsId: 212 });
@@ -81,7 +82,7 @@ function exercise(lane: Lane): void {
     });
   });
 
-  test.serial(name('expired, revoked and a copy that differs are told apart; who was live is what consolidate left'), async (t) => {
+  long(name('expired, revoked and a copy that differs are told apart; who was live is what consolidate left'), async (t) => {
     const scratch = await migratedLegacy(t, lane, 'd', { faults: ['several-active', 'revived', 'hash-copy'] });
     await openForRepair(scratch, async (open) => {
       const { database, permit } = open;

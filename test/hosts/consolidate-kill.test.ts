@@ -1,5 +1,5 @@
 /** Repair, killed with SIGKILL at its statements: a session is mended wholly or not at all, and the next run finishes. */
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import type { Access } from '../../lib/access';
 import { checkChain, readEvents } from '../../lib/audit';
 import { readClock } from '../../lib/engines/database';
@@ -9,6 +9,7 @@ import { readCredentials } from '../../lib/hosts/survey';
 import { isBegin, isCommit, isEverySide, placesOf, runAndKill, waitForDeadClients, type Place } from '../helpers/gallows';
 import { execute, pgliteLane, postgresLane, postgresUrl, type Lane, type Scratch } from '../helpers/lanes';
 import { migratedLegacy, openForRepair } from '../helpers/legacy';
+import { long } from '../helpers/long';
 
 const consolidateQuietly = (lane: Lane, scratch: Scratch, at?: Place) =>
   runAndKill(lane, scratch, 'consolidate', ['--apply', '--quiet'], at);
@@ -83,7 +84,7 @@ function isTelling(lane: Lane, statements: readonly string[], { index, moment, s
 }
 
 for (const lane of postgresUrl === undefined ? [pgliteLane] : [pgliteLane, postgresLane]) {
-  test.serial(`${lane.name}: a killed repair leaves each session mended or as it was, and the next run finishes`, async (t) => {
+  long(`${lane.name}: a killed repair leaves each session mended or as it was, and the next run finishes`, async (t) => {
     t.timeout(900_000);
     // Two canvas rows for one KSESSIONS id keep the constraints pending, so that disorder can be made again and again.
     const scratch = await migratedLegacy(t, lane, 'd', { faults: ['two-canvas-rows'] });

@@ -17,6 +17,7 @@ import { execute, lanes, postgresLane, postgresUrl, type Lane } from '../helpers
 import {
   contents, FOREIGN_TABLES, legacyGuid, legacyHash, legacyTarget, migratedLegacy, OLD_KEY, openForRepair, rowCounts, type AskRows, type Rows,
 } from '../helpers/legacy';
+import { long } from '../helpers/long';
 import { PHRASES } from '../helpers/phrases';
 import { jsonLines, runHere } from '../helpers/script';
 import { count, provisionHere, rowsOf, snapshot } from '../helpers/state';
@@ -291,7 +292,7 @@ function exercise(lane: Lane): void {
     });
   });
 
-  test.serial(name('a clean database of the old application: its credentials get a trail, and open what they opened'), async (t) => {
+  long(name('a clean database of the old application: its credentials get a trail, and open what they opened'), async (t) => {
     const scratch = await migratedLegacy(t, lane, 'c', { indexName: 'by_hand' });
     await openForRepair(scratch, async (open) => {
       const { database, keys, permit } = open;
@@ -322,7 +323,7 @@ function exercise(lane: Lane): void {
     });
   });
 
-  test.serial(name('a row that was revoked and active again is settled by provisioning, never rotated (I-36)'), async (t) => {
+  long(name('a row that was revoked and active again is settled by provisioning, never rotated (I-36)'), async (t) => {
     const scratch = await migratedLegacy(t, lane, 'd', { faults: ['revived'] });
     await openForRepair(scratch, async (open) => {
       const { outcome } = await provisionHere(open, { ksessionsId: 218 });
@@ -334,7 +335,7 @@ function exercise(lane: Lane): void {
     });
   });
 
-  test.serial(name('rows with ids of zero and below are mended like others, and a link that no KSESSIONS id can have is named'), async (t) => {
+  long(name('rows with ids of zero and below are mended like others, and a link that no KSESSIONS id can have is named'), async (t) => {
     const scratch = await migratedLegacy(t, lane, 'd', { faults: ['orphans'] });
     await openForRepair(scratch, async (open) => {
       await makeByHand(open, 'Sessions', 'SessionId', '"GroupId", "CreatedAt", "ModifiedAt", "HostGuid", "KSessionsId"', [
@@ -381,7 +382,7 @@ function exercise(lane: Lane): void {
     });
   });
 
-  test.serial(name('an id that is not told from its neighbours is refused with words before anything is written'), async (t) => {
+  long(name('an id that is not told from its neighbours is refused with words before anything is written'), async (t) => {
     const scratch = await migratedLegacy(t, lane, 'd', { faults: ['several-active'] });
     await openForRepair(scratch, async (open) => {
       await execute(open, 'UPDATE canvas."Sessions" SET "KSessionsId" = 9007199254740993 WHERE "SessionId" = 212');
@@ -495,7 +496,7 @@ server('postgres: a table whose ids the database does not make is SCHEMA_UNSUPPO
   });
 });
 
-test.serial('the command: 1 while something is left, 0 when not', async (t) => {
+long('the command: 1 while something is left, 0 when not', async (t) => {
   t.timeout(60_000);
   const lane = lanes().at(-1) as Lane;
   const scratch = await migratedLegacy(t, lane, 'd', { faults: ['several-active', 'revived', 'hash-copy', 'seed-behind'] });

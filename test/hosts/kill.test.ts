@@ -15,6 +15,7 @@ import {
   isCommit, isEverySide,
 } from '../helpers/gallows';
 import { access, execute, mssqlLane, mssqlUrl, pgliteLane, postgresLane, postgresUrl, type Lane, type Scratch } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { jsonLines, type Finished } from '../helpers/script';
 import type { Hook } from '../helpers/server-proxy';
 import { hostSessions, provisionHere, verifies, type HostRow } from '../helpers/state';
@@ -147,7 +148,7 @@ async function provisionAgain(t: ExecutionContext, open: Access, round: Round): 
 function exercise(gallows: Gallows): void {
   const { name } = gallows.lane;
 
-  test.serial(`${name}: a killed rotation leaves the old GUID or the delivered one`, async (t) => {
+  long(`${name}: a killed rotation leaves the old GUID or the delivered one`, async (t) => {
     t.timeout(600_000);
     const scratch = await gallows.lane.ready(t);
     const { rounds, commit } = await killEverywhere(t, gallows, scratch, true);
@@ -165,7 +166,7 @@ function exercise(gallows: Gallows): void {
     });
   });
 
-  test.serial(`${name}: a killed first provisioning leaves none or the delivered one`, async (t) => {
+  long(`${name}: a killed first provisioning leaves none or the delivered one`, async (t) => {
     t.timeout(600_000);
     const scratch = await gallows.lane.ready(t);
     const { rounds, commit } = await killEverywhere(t, gallows, scratch, false);

@@ -10,6 +10,7 @@ import { stateOf, type CredentialState } from '../../lib/hosts/state';
 import type { HostSession } from '../../lib/hosts/store';
 import { access, asAdmin, databaseOf, execute, lanes, postgresLane, postgresUrl, type Lane } from '../helpers/lanes';
 import { migratedLegacy, openForRepair } from '../helpers/legacy';
+import { long } from '../helpers/long';
 import { PHRASES } from '../helpers/phrases';
 import { shareAccess } from '../helpers/shared';
 import { provisionHere, snapshot } from '../helpers/state';
@@ -76,7 +77,7 @@ function exercise(lane: Lane): void {
   const canvasRow = (ksessionsId: number | string) => `${uuid}, ${ksessionsId}, 'alone', 'hash-${ksessionsId}', ${now}, ${now}`;
   const CANVAS = 'INSERT INTO canvas."Sessions" ("GroupId", "KSessionsId", "Title", "HostGuid", "CreatedAt", "ModifiedAt")';
 
-  test.serial(name('every state that the old application left is told apart, and canvas sessions that stand for none come last'), async (t) => {
+  long(name('every state that the old application left is told apart, and canvas sessions that stand for none come last'), async (t) => {
     const scratch = await migratedLegacy(t, lane, 'd');
     await openForRepair(scratch, async ({ database, keys, permit }) => {
       const before = await snapshot(database);

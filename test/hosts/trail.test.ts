@@ -105,7 +105,8 @@ function exercise(lane: Lane): void {
     await twoChains(open);
     const other = new HmacKey(Buffer.from('another-key-0123456789-abcdefghijklmnop', 'utf8'));
     const [chain] = chainsOf(await stepsOf(canvas, { signing: other, all: [other], legacy: undefined }, 15));
-    t.deepEqual(chain?.state, { holds: false, sequence: 1, why: `its key ${keys.signing.id} is not configured` });
+    const { id } = keys.signing;
+    t.deepEqual(chain?.state, { holds: false, sequence: 1, why: `its key ${id} is not configured`, missingKey: id });
     t.true(chainsOf(await stepsOf(canvas, { signing: other, all: [other, keys.signing], legacy: undefined }, 15))[0]?.state.holds);
   }));
 

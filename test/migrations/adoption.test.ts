@@ -12,6 +12,7 @@ import { readSchema } from '../../lib/migrations/live-schema';
 import { fingerprint, type Difference } from '../../lib/migrations/schema';
 import { execute, lanes, open, type Lane } from '../helpers/lanes';
 import { contents, DIRTY_FAULTS, fillLegacy, type LegacyState, type LegacyVariant } from '../helpers/legacy';
+import { long } from '../helpers/long';
 
 const OURS = ['Sessions', 'HostSessions', 'HostSessionEvents'];
 
@@ -72,7 +73,7 @@ const CLEAN: readonly Case[] = [
 const seen = new Set<string>();
 
 for (const lane of lanes()) {
-  test.serial(`${lane.name}: every clean state ends in the same schema, loses nothing, and goes back exactly`, async (t) => {
+  long(`${lane.name}: every clean state ends in the same schema, loses nothing, and goes back exactly`, async (t) => {
     t.timeout(120_000);
     await forEachCase(t, lane, CLEAN, async (access, { title, state }) => {
       const { database, permit } = access;
@@ -128,7 +129,7 @@ for (const lane of lanes()) {
     t.deepEqual([told['hash-copy'], told['seed-behind']], [[], []]);
   });
 
-  test.serial(`${lane.name}: a shape that cannot be built on is told ahead, refused before the first migration, and nothing is changed`, async (t) => {
+  long(`${lane.name}: a shape that cannot be built on is told ahead, refused before the first migration, and nothing is changed`, async (t) => {
     t.timeout(120_000);
     // The embedded engine is slow to make and to empty; what it does with each is what PostgreSQL does.
     const cases = WRONG.filter(({ on = lane.dialect }) => on === lane.dialect).slice(0, lane.name === 'pglite' ? 6 : undefined);
@@ -245,7 +246,7 @@ const NOTING: Record<Dialect, string> = {
 };
 
 for (const lane of lanes()) {
-  test.serial(`${lane.name}: a trigger by hand is told by status and plan, stops neither a run nor a rollback, and stays`, async (t) => {
+  long(`${lane.name}: a trigger by hand is told by status and plan, stops neither a run nor a rollback, and stays`, async (t) => {
     await forEachCase(t, lane, [{ title: '', state: 'b', change: NOTING[lane.dialect] }], async (access) => {
       const { database, permit } = access;
       const before = await everything(access, 'b');
@@ -289,7 +290,7 @@ async function dropsTriggers({ canvas, engine }: Database): Promise<boolean> {
   return /Babelfish/.test(row?.version ?? '');
 }
 
-test.serial('names that are taken elsewhere, or by what the migrations would find, are in nobody\'s way', async (t) => {
+long('names that are taken elsewhere, or by what the migrations would find, are in nobody\'s way', async (t) => {
   const [lane] = lanes().filter(({ dialect }) => dialect === 'postgres').reverse() as [Lane];
   const fine: Case[] = [
     { title: 'a constraint of another table', state: 'b', change: 'ALTER TABLE canvas."Users" ADD CONSTRAINT "FK_HostSessions_Sessions_SessionId" CHECK ("UserId" > 0)' },
@@ -333,7 +334,7 @@ const LOOK_ALIKES: readonly { readonly title: string; readonly change: string; r
 
 const [onPostgres] = lanes().filter(({ dialect }) => dialect === 'postgres').reverse() as [Lane];
 
-test.serial(`${onPostgres.name}: an index by hand that only looks like ours blocks nothing, and ours is made beside it`, async (t) => {
+long(`${onPostgres.name}: an index by hand that only looks like ours blocks nothing, and ours is made beside it`, async (t) => {
   const cases = LOOK_ALIKES.map(({ title, change }): Case => ({ title, change, state: 'b' }));
   await forEachCase(t, onPostgres, cases, async ({ database, permit }, { title }) => {
     t.is((await migrateLatest(database, permit, { actor: 'suite' })).length, 4, title);
@@ -344,7 +345,7 @@ test.serial(`${onPostgres.name}: an index by hand that only looks like ours bloc
   });
 });
 
-test.serial(`${onPostgres.name}: an index by hand that does as much as ours, or more, is found and none is made beside it`, async (t) => {
+long(`${onPostgres.name}: an index by hand that does as much as ours, or more, is found and none is made beside it`, async (t) => {
   const enough: Case[] = [
     { title: 'with another column beside', state: 'b', change: 'CREATE INDEX by_hand ON canvas."HostSessions" ("HostGuidHash") INCLUDE ("IsActive")' },
     { title: 'unique besides', state: 'b', change: 'CREATE UNIQUE INDEX by_hand ON canvas."HostSessions" ("HostGuidHash")' },

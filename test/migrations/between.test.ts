@@ -11,6 +11,7 @@ import type { Migration } from '../../lib/migrations/files';
 import { readEntries, readLedger } from '../../lib/migrations/ledger';
 import { MIGRATION_LOCK, migrateLatest } from '../../lib/migrations/run';
 import { databaseOf, lanes, open, pgliteLane, postgresUrl, type Lane, type Owner } from '../helpers/lanes';
+import { long } from '../helpers/long';
 
 async function withPermit(lane: Lane, t: Owner, work: (database: Database, permit: Permit, name: string) => Promise<void>) {
   const scratch = await lane.empty(t);
@@ -29,7 +30,7 @@ const writing = (database: Database, permit: Permit) =>
     return writer;
   });
 
-test.serial('pglite: a transaction follows the one before it, and no earlier one', async (t) => {
+long('pglite: a transaction follows the one before it, and no earlier one', async (t) => {
   await withPermit(pgliteLane, t, async (database, permit) => {
     const [first, second] = [await writing(database, permit), await writing(database, permit)];
     t.true(second.follows(first));

@@ -6,6 +6,7 @@ import test from 'ava';
 import { Gallows, race } from '../faults/migrations';
 import { lanes } from '../helpers/lanes';
 import { legacyTarget } from '../helpers/legacy';
+import { long } from '../helpers/long';
 import { jsonLines, runHere } from '../helpers/script';
 import { isCommit, runThroughProxy, type Boundary } from '../helpers/gallows';
 
@@ -15,7 +16,7 @@ const VERBS = { pglite: ['latest'], postgres: ['latest', 'rollback'], mssql: [] 
 
 for (const lane of lanes().filter(({ name }) => name !== 'mssql')) {
   for (const verb of VERBS[lane.name]) {
-    test.serial(`${lane.name}: ${verb}, killed at a statement, is finished by the next run`, async (t) => {
+    long(`${lane.name}: ${verb}, killed at a statement, is finished by the next run`, async (t) => {
       t.timeout(240_000);
       const gallows = new Gallows(t, lane, verb);
       await gallows.boundaries();

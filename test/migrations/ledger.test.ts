@@ -13,6 +13,7 @@ import { firstRefusal, migrationStatus, previewLatest } from '../../lib/migratio
 import { migrateLatest, rollback } from '../../lib/migrations/run';
 import { readSchema } from '../../lib/migrations/live-schema';
 import { execute, lanes, open } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import type { Access } from '../../lib/access';
 
 const FIXTURES = join(PACKAGE_ROOT, 'test', 'fixtures', 'migrations');
@@ -154,7 +155,7 @@ test('a rollback takes the last batch, or what came after a name, or everything,
 });
 
 for (const lane of lanes()) {
-  test.serial(`${lane.name}: the outcomes hold on a database, and a refusal changes nothing`, async (t) => {
+  long(`${lane.name}: the outcomes hold on a database, and a refusal changes nothing`, async (t) => {
     await open(await lane.empty(t), async (database) => {
       const { canvas } = database;
       await enrol(database, canvas.admission.identity.database, 'suite');
@@ -214,7 +215,7 @@ const BY_HAND: Record<Dialect, readonly (readonly [change: string, undo: string,
 };
 
 for (const lane of lanes()) {
-  test.serial(`${lane.name}: a rollback refuses before it begins where something by hand would go with a table`, async (t) => {
+  long(`${lane.name}: a rollback refuses before it begins where something by hand would go with a table`, async (t) => {
     await open(await lane.empty(t), async (database) => {
       await enrol(database, database.canvas.admission.identity.database, 'suite');
       const permit = await requirePermit(database);
@@ -247,7 +248,7 @@ for (const lane of lanes()) {
 const GARBLED = ['', 'made', 'null', '[]', '{}', '{"made":[]}', '{"made":{},"found":[]}', '{"made":["canvas"],"found":[]}', '{"made":[],"found":[]}'];
 
 for (const lane of lanes()) {
-  test.serial(`${lane.name}: a ledger whose row does not say what was made is damaged, and nothing is taken back by it`, async (t) => {
+  long(`${lane.name}: a ledger whose row does not say what was made is damaged, and nothing is taken back by it`, async (t) => {
     const base = 'import * as one from "./20260101000100_one"; export const up = one.up; export const down = async () => undefined;';
     const shape = `export const shape = { One: { columns: { Id: { type: 'integer', nullable: false } } } };`;
     const folder = rewritten(t, (text) => text);
@@ -301,7 +302,7 @@ const ENDING: Record<Dialect, readonly (readonly [text: string, statement: RegEx
 };
 
 for (const lane of lanes()) {
-  test.serial(`${lane.name}: a file that cannot be one migration in one transaction stops the run before the first`, async (t) => {
+  long(`${lane.name}: a file that cannot be one migration in one transaction stops the run before the first`, async (t) => {
     await open(await lane.empty(t), async (database) => {
       const { canvas, target } = database;
       await enrol(database, canvas.admission.identity.database, 'suite');

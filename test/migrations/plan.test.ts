@@ -9,6 +9,7 @@ import { firstRefusal, migrationStatus, previewLatest } from '../../lib/migratio
 import { migrateLatest, MIGRATION_LOCK, rehearse } from '../../lib/migrations/run';
 import { asAdmin, databaseOf, lanes, open, postgresLane, postgresUrl, type Scratch } from '../helpers/lanes';
 import { fillLegacy, legacyTarget } from '../helpers/legacy';
+import { long } from '../helpers/long';
 import { jsonLines, runHere as run } from '../helpers/script';
 
 /** Everything PostgreSQL's catalogue knows, with the transaction that wrote it, and every row of the books. */
@@ -29,7 +30,7 @@ const PENDING = [
 ];
 
 for (const lane of lanes().filter(({ dialect }) => dialect === 'postgres')) {
-  test.serial(`${lane.name}: status and plan tell before anything is done, and create nothing; nor does a rehearsal`, async (t) => {
+  long(`${lane.name}: status and plan tell before anything is done, and create nothing; nor does a rehearsal`, async (t) => {
     await open(await lane.empty(t), async (database) => {
       const empty = await catalogue(database);
       const bare = await migrationStatus(database);

@@ -5,6 +5,7 @@ import { loadMigration, readMigrations } from '../../lib/migrations/files';
 import { readSchema, readTables, type LiveSchema } from '../../lib/migrations/live-schema';
 import { differences, fingerprint, unite, type Difference } from '../../lib/migrations/schema';
 import { access, lanes } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import type { Access } from '../../lib/access';
 import { CANVAS } from './canvas.shape';
 
@@ -413,7 +414,7 @@ const BY_HAND = { postgres: ON_POSTGRES, mssql: ON_MSSQL } as const;
 const TABLES = Object.keys(CANVAS);
 
 for (const lane of lanes()) {
-  test.serial(`${lane.name}: each change by hand is told, and nothing else is`, async (t) => {
+  long(`${lane.name}: each change by hand is told, and nothing else is`, async (t) => {
     await access(await lane.ready(t), async (open) => {
       const before = await readSchema(open.database.canvas);
       t.deepEqual(differences(CANVAS, before), [], 'nothing on a fresh database');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { FORMATS } from '../../lib/reports/formats';
 import type { Report } from '../../lib/reports/report';
 import { pgliteLane } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { runHere } from '../helpers/script';
 import { shareScratch } from '../helpers/shared';
 
@@ -17,7 +18,7 @@ const BEGINNINGS: Readonly<Record<keyof typeof FORMATS, RegExp>> = {
   html: /^<!doctype html>\n/,
 };
 
-test.serial('each format comes on stdout, and with --out in a new file, the verdict alone on stdout', async (t) => {
+long('each format comes on stdout, and with --out in a new file, the verdict alone on stdout', async (t) => {
   const scratch = shared();
   for (const [format, beginning] of Object.entries(BEGINNINGS)) {
     const out = join(scratch.folder, `report.${format}`);

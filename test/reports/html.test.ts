@@ -6,13 +6,14 @@ import { tally } from '../../lib/reports/report';
 import { toHtml } from '../../lib/reports/html';
 import { plain } from '../../lib/reports/text';
 import { CHECKED, CLEAN, NASTY, REFUSED, REPORT } from './sample';
+import { long } from '../helpers/long';
 
 const REPORTS = { report: REPORT, refused: REFUSED, clean: CLEAN, checked: CHECKED };
 
 const documentOf = (html: string) => new JSDOM(html).window.document;
 const textOf = (element: Element | null) => element?.textContent?.replace(/\s+/g, ' ').trim() ?? '';
 
-test('nothing runs and nothing is loaded but what the policy names by its hash', (t) => {
+long('nothing runs and nothing is loaded but what the policy names by its hash', (t) => {
   for (const [name, report] of Object.entries(REPORTS)) {
     const document = documentOf(toHtml(report));
     const policy = document.querySelector('meta[http-equiv="Content-Security-Policy"]')?.getAttribute('content') ?? '';
@@ -57,7 +58,7 @@ test('the verdict comes first, every check stands in its group, and the counts a
   }
 });
 
-test('what does not hold is told in full, the worst first, with commands that can be copied', (t) => {
+long('what does not hold is told in full, the worst first, with commands that can be copied', (t) => {
   const document = documentOf(toHtml(REPORT));
   const cards = [...document.querySelectorAll('article.card')];
   t.deepEqual(cards.map(({ id }) => id), ['data.orphans', 'migrations.pending', 'schema.columns', 'migrations.lock-row']);
@@ -66,7 +67,7 @@ test('what does not hold is told in full, the worst first, with commands that ca
   t.regex(textOf(orphans), /To mend it: Look first: npx zx [^,]+, then the same with --apply/);
 });
 
-test('where and when, both connections as they named themselves, and what was left out', (t) => {
+long('where and when, both connections as they named themselves, and what was left out', (t) => {
   const main = textOf(documentOf(toHtml(REPORT)).querySelector('main'));
   for (const words of [
     'staging (staging)', 'canvas_staging on PostgreSQL 17.2 at db.internal:5432', 'ksessions_staging on PostgreSQL 17.2 at db.internal:5432',
@@ -121,7 +122,7 @@ test('the numbers of credentials stand beside their bars, and the longest bar is
   t.true(textOf(document.querySelector('main')).includes('The <weather> could not be read: it rained.'));
 });
 
-test('axe finds nothing that can be judged without a browser', async (t) => {
+long('axe finds nothing that can be judged without a browser', async (t) => {
   for (const [name, report] of Object.entries(REPORTS)) {
     const { window } = new JSDOM(toHtml(report), { runScripts: 'outside-only' });
     window.eval(axe.source);

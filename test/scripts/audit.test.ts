@@ -2,6 +2,7 @@ import test from 'ava';
 import { spawn } from 'node:child_process';
 import { access, execute, pgliteLane, type Scratch } from '../helpers/lanes';
 import { migratedLegacy } from '../helpers/legacy';
+import { long } from '../helpers/long';
 import { PHRASES } from '../helpers/phrases';
 import { commandOf, jsonLines, runHere } from '../helpers/script';
 import { shareScratch } from '../helpers/shared';
@@ -50,7 +51,7 @@ test.serial('an id without a trail is not found, two ids are refused', async (t)
   t.is((await runHere(scratch, 'audit', ['15', '212'])).code, 2);
 });
 
-test.serial('a key that is not configured, and the host session it is about', async (t) => {
+long('a key that is not configured, and the host session it is about', async (t) => {
   const scratch = await pgliteLane.ready(t);
   await access(scratch, (open) => provisionHere(open, { ksessionsId: 15 }));
   const { code, stderr } = await runHere(scratch, 'audit', [], { CANVAS_HMAC_KEY: 'another-key-0123456789-abcdefghijklmnop' });
@@ -58,7 +59,7 @@ test.serial('a key that is not configured, and the host session it is about', as
   t.regex(stderr, /^CHECKS_FAILED: 1 of 1 chains of the trail do not hold\.\n {2}The first: host session 1, event 1: its key [0-9a-f]{16} is not configured\.\n {2}.+CANVAS_HMAC_KEY_FILE/m);
 });
 
-test.serial('a broken chain ends with 1 and is named, in every form, also where nobody reads on', async (t) => {
+long('a broken chain ends with 1 and is named, in every form, also where nobody reads on', async (t) => {
   t.timeout(120_000);
   const scratch = shared();
   await access(scratch, (open) =>
@@ -81,7 +82,7 @@ test.serial('a broken chain ends with 1 and is named, in every form, also where 
   t.is(await new Promise((resolve) => child.on('close', resolve)), 1, 'the exit code tells of what was not read');
 });
 
-test.serial('what the old tool left has no trail yet: it is counted, and where constraints are pending too', async (t) => {
+long('what the old tool left has no trail yet: it is counted, and where constraints are pending too', async (t) => {
   const scratch = await migratedLegacy(t, pgliteLane, 'd');
   const { code, stderr, stdout } = await runHere(scratch, 'audit', []);
   t.is(stdout, '');

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { access, execute, pgliteLane, postgresLane, postgresUrl, type Scratch } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { commandOf, jsonLines, run, runHere, start } from '../helpers/script';
 import { shareScratch } from '../helpers/shared';
 import { count, hostSessions, rowsOf, snapshot, verifies } from '../helpers/state';
@@ -151,7 +152,7 @@ async function rotated(t: ExecutionContext, scratch: Scratch, name: string, ...i
   return { path, content: readFileSync(path, 'utf8') };
 }
 
-test.serial('--resume: what is committed is not done again, what was handed over and never committed is put aside', async (t) => {
+long('--resume: what is committed is not done again, what was handed over and never committed is put aside', async (t) => {
   const scratch = shared();
   const { content, path } = await rotated(t, scratch, 'resumed.txt', '15', '212');
   const isVoid = '1 11111111-1111-4111-8111-111111111111\n215 2222';
@@ -169,7 +170,7 @@ test.serial('--resume: what is committed is not done again, what was handed over
   for (const [id = '', guid = ''] of lines) t.true(await verifiesOn(scratch, Number(id), guid), id);
 });
 
-test.serial('--resume refuses what is no such file, and one of another target', async (t) => {
+long('--resume refuses what is no such file, and one of another target', async (t) => {
   const scratch = shared();
   const { content, path } = await rotated(t, scratch, 'mixed.txt', '15');
   const before = await access(scratch, ({ database }) => snapshot(database));
@@ -186,7 +187,7 @@ test.serial('--resume refuses what is no such file, and one of another target', 
   t.deepEqual(await access(scratch, ({ database }) => snapshot(database)), before);
 });
 
-test.serial('a new key: what is under the older one is told by list, replaced by --key-older, and missed aloud when it is dropped', async (t) => {
+long('a new key: what is under the older one is told by list, replaced by --key-older, and missed aloud when it is dropped', async (t) => {
   const scratch = await pgliteLane.ready(t);
   const [older, newer] = [scratch.env['CANVAS_HMAC_KEY'], 'newer-key-abcdefghijklmnop-0123456789'];
   const both = { CANVAS_HMAC_KEY: `${newer}\n${older}` };

@@ -2,13 +2,14 @@ import test from 'ava';
 import { spawn } from 'node:child_process';
 import stringWidth from 'string-width';
 import { access, execute, pgliteLane, type Scratch } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { commandOf, jsonLines, runHere, type Finished } from '../helpers/script';
 import { shareScratch } from '../helpers/shared';
 import { provisionHere } from '../helpers/state';
 
 const shared = shareScratch(pgliteLane);
 
-test.serial('on a bare machine it makes the embedded database and lists what is in it', async (t) => {
+long('on a bare machine it makes the embedded database and lists what is in it', async (t) => {
   const { code, stderr, stdout } = await runHere(await pgliteLane.empty(t), 'list', []);
   t.is(code, 0, stderr);
   t.is(stdout.split('\n')[0], 'KSESSIONS id  canvas session  host session  state         title');
@@ -66,7 +67,7 @@ test.serial('ids that are nowhere are not found; what is mistyped is refused', a
   }
 });
 
-test.serial('a key that is in use and not configured is told aloud, with what to do', async (t) => {
+long('a key that is in use and not configured is told aloud, with what to do', async (t) => {
   const scratch = await pgliteLane.ready(t);
   await access(scratch, (open) => provisionHere(open, { ksessionsId: 15 }));
   const env = { CANVAS_HMAC_KEY: 'another-key-0123456789-abcdefghijklmnop' };
@@ -90,7 +91,7 @@ function shell(scratch: Scratch, line: string): Promise<Pick<Finished, 'code' | 
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
 }
 
-(process.platform === 'win32' ? test.skip : test.serial)('a pager may take its time, and may leave', async (t) => {
+(process.platform === 'win32' ? test.skip : long)('a pager may take its time, and may leave', async (t) => {
   t.timeout(120_000);
   const scratch = await pgliteLane.ready(t);
   await access(scratch, (open) =>

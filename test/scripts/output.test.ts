@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { access, pgliteLane, type Scratch } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { commandOf } from '../helpers/script';
 import { shareScratch } from '../helpers/shared';
 import { hostSessions, provisionHere, verifies } from '../helpers/state';
@@ -21,7 +22,7 @@ function shell(scratch: Scratch, line: string): Promise<{ code: number | null; s
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
 }
 
-const unix = process.platform === 'win32' ? test.skip : test.serial;
+const unixLong = process.platform === 'win32' ? test.skip : long;
 
 /** The reader is there as long as the command is, however slow the machine, and takes nothing; the pipe is full. */
 const UNREAD =
@@ -37,7 +38,7 @@ const LOST: readonly (readonly [string, string, RegExp])[] = [
   ['a reader that never reads', UNREAD, /TIMEOUT: .+could not be handed over[^]*ETIMEDOUT/],
 ];
 
-unix('when nobody is there for the GUID, nothing is changed, the earlier GUID still works, and the command ends', async (t) => {
+unixLong('when nobody is there for the GUID, nothing is changed, the earlier GUID still works, and the command ends', async (t) => {
   t.timeout(120_000);
   const scratch = shared();
   const { guid } = await access(scratch, (open) => provisionHere(open, { ksessionsId: 15 }));
@@ -63,7 +64,7 @@ const TOLD = [
   'provision 218 --quiet 2> >(true)',
 ];
 
-unix('a reader that leaves after the GUID, and notices that nobody takes: the command succeeds', async (t) => {
+unixLong('a reader that leaves after the GUID, and notices that nobody takes: the command succeeds', async (t) => {
   const scratch = shared();
   const guids = new Map<number, string>();
   for (const line of TOLD) {

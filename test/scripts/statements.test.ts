@@ -3,14 +3,16 @@
  * (opening), and one a command for what follows. A deliberate change: delete the files in test/golden/commands, run this
  * file once in each lane without CI set, and read the new ones.
  */
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { withAccess, type Access } from '../../lib/access';
 import { PACKAGE_ROOT } from '../../lib/config/settings';
 import type { Dialect } from '../../lib/engines/engine';
 import type { Identity } from '../../lib/guard/marker';
 import { access, execute, lanes, open, type Lane, type Scratch } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { PHRASES } from '../helpers/phrases';
 import { runHere } from '../helpers/script';
 import { provisionHere } from '../helpers/state';
@@ -48,7 +50,7 @@ const DISORDERED: readonly Step[] = [
 for (const lane of lanes()) {
   const title = (what: string) => `${lane.name}: what the commands send to ${what} is what was reviewed`;
 
-  test.serial(title('a new database'), async (t) => {
+  long(title('a new database'), async (t) => {
     const scratch = await lane.bare(t);
     const identity = await identityOf(scratch);
     for (const [file, words, exit] of NEW) {
@@ -57,7 +59,7 @@ for (const lane of lanes()) {
     }
   });
 
-  test.serial(title('one that is ready'), async (t) => {
+  long(title('one that is ready'), async (t) => {
     t.timeout(600_000);
     const scratch = await lane.ready(t);
     const identity = await identityOf(scratch);
@@ -66,8 +68,11 @@ for (const lane of lanes()) {
     const steps = async (list: readonly Step[]) => {
       for (const [file, words, exit] of list) {
         const sent = await sentBy(t, scratch, words, exit);
-        t.deepEqual(sent.slice(0, opening.length), opening, file);
-        compare(t, lane, file, `-- ${words}: after opening.${lane.name}.sql`, identity, sent.slice(opening.length));
+        // Whoever needs no key does not ask which ones are missing: the last statement of those that all others begin with.
+        const begun = isDeepStrictEqual(sent.slice(0, opening.length), opening) ? opening.length : opening.length - 1;
+        t.deepEqual(sent.slice(0, begun), opening.slice(0, begun), file);
+        const after = begun === opening.length ? 'after' : 'after all but the last of';
+        compare(t, lane, file, `-- ${words}: ${after} opening.${lane.name}.sql`, identity, sent.slice(begun));
       }
     };
     await steps(READY);

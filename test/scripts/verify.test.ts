@@ -4,6 +4,7 @@ import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { access, asAdmin, databaseOf, execute, pgliteLane, postgresLane, postgresUrl, type Scratch } from '../helpers/lanes';
+import { long } from '../helpers/long';
 import { commandOf, jsonLines, run, runHere, type Finished } from '../helpers/script';
 import { shareScratch } from '../helpers/shared';
 import { hostSessions, provisionHere, snapshot } from '../helpers/state';
@@ -82,7 +83,7 @@ test.serial('--record-use stores the time of a valid one, and list shows it; a r
   t.is((await runHere(scratch, 'audit', ['15'])).code, 0, 'the chain holds: a use is no event');
 });
 
-test.serial('expired, revoked, replaced, a copy that differs, and the stored hash: 1, each with what to do', async (t) => {
+long('expired, revoked, replaced, a copy that differs, and the stored hash: 1, each with what to do', async (t) => {
   const scratch = shared();
   const reject = async (text: string, verdict: string, hint: RegExp) => {
     const { code, stderr, stdout } = await verify(scratch, '--guid-file', fileOf(scratch, 'guid.txt', text));

@@ -1,4 +1,4 @@
--- list: after opening.mssql.sql
+-- list: after all but the last of opening.mssql.sql
 
 SELECT REPLACE(CONVERT(char(23), SYSUTCDATETIME(), 121), ' ', 'T') + 'Z' AS [now]
 GO

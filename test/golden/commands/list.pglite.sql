@@ -1,4 +1,4 @@
--- list: after opening.pglite.sql
+-- list: after all but the last of opening.pglite.sql
 
 SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "now"
 ;

@@ -21,3 +21,10 @@ SELECT [Name], [Checksum], NULL AS "historyName", NULL AS "batch", NULL AS "id" 
      SELECT NULL, NULL, [name], [batch], [id] FROM [canvas].[knex_migrations]
      ORDER BY "id"
 GO
+
+-- @p0 bit, @p1 nvarchar
+SELECT h."HashKeyId" AS "keyId", COUNT(*) AS "n" FROM canvas."HostSessions" h
+     WHERE h."IsActive" = @p0 AND h."RevokedAt" IS NULL AND (h."ExpiresAt" IS NULL OR h."ExpiresAt" > SYSUTCDATETIME())
+       AND h."HashKeyId" NOT IN (@p1)
+     GROUP BY h."HashKeyId"
+GO

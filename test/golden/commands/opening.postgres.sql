@@ -25,3 +25,10 @@ SELECT "Name", "Checksum", NULL AS "historyName", NULL AS "batch", NULL AS "id" 
      SELECT NULL, NULL, "name", "batch", "id" FROM "canvas"."knex_migrations"
      ORDER BY "id"
 ;
+
+-- $1 boolean, $2 text
+SELECT h."HashKeyId" AS "keyId", COUNT(*) AS "n" FROM canvas."HostSessions" h
+     WHERE h."IsActive" = $1 AND h."RevokedAt" IS NULL AND (h."ExpiresAt" IS NULL OR h."ExpiresAt" > now())
+       AND h."HashKeyId" NOT IN ($2)
+     GROUP BY h."HashKeyId"
+;
