@@ -514,7 +514,9 @@ export const faults = {
       'CONFIG',
       'A table or column that is needed is not there.',
       `${whereIs(place)} failed with ${code}.`,
-      'Check that the source database is KSESSIONS (tables in schema dbo); run with --verbose for its name.',
+      place.role === 'source'
+        ? 'Check that the source database is KSESSIONS (tables in schema dbo); run with --verbose for its name.'
+        : `Look at what is pending (npm run migrate:status -- --target ${place.target}), and that the source is KSESSIONS; --verbose names it.`,
       { cause },
     ),
   levelTooLow: (place: Place, code: string, cause: unknown) =>

@@ -36,7 +36,7 @@ function driftCheck(what: string, title: string, kinds: readonly DifferenceKind[
         drift.map(({ sentence }) => sentence),
         severity === 'minor'
           ? 'Find out who made it and whether it is needed; where it is, write a migration for it'
-          : `Put it right by hand as the migration has it (npm run migrate:plan shows the SQL on a fresh database); disable or drop what none expects. Then verify again: ${subject.target.name}`,
+          : `Put it right by hand as the migration has it (npm run migrate:plan shows the SQL on a fresh database); disable or drop what none expects. Then: npm run verify -- --target ${subject.target.name}`,
         `${many(tables.length, 'table')} compared`,
       );
     },
