@@ -1,12 +1,12 @@
 /** The command of the release gate: which checks, the report in its format, and the exit code. */
 import { existsSync, writeFileSync } from 'node:fs';
 import type { Options } from 'yargs';
-import { requireTarget, withReading, type AccessRequest } from '../access';
+import { withReading, type AccessRequest } from '../access';
 import { groupOf, GROUPS, SEVERITIES, type Check, type Severity } from '../checks/check';
 import { CANARY, isMeant, runGate, type Checks, type Selection } from '../checks/gate';
 import { readOverview, type Overview } from '../checks/overview';
 import { CHECKS, knownWords } from '../checks/registry';
-import { chooseTarget, nearest, type Target } from '../config/targets';
+import { chooseTarget, nearest } from '../config/targets';
 import type { Database } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
 import { FORMATS, SHOW_OVERVIEW, type Format } from '../reports/formats';
@@ -79,22 +79,14 @@ export async function lookAt(run: Run, selection: Selection, withOverview: boole
     if (withOverview) overview = await readOverview(subject);
   }).finally(() => life.end());
   const durationMs = Math.round(performance.now() - start);
-  return toReport(outcome, { target: targetOf(run), database: opened, overview, startedAt, durationMs });
+  // As the list has it, whatever the guard says of it.
+  return toReport(outcome, { target: chooseTarget(run.settings), database: opened, overview, startedAt, durationMs });
 }
 
 /** On its first use the embedded target makes itself; later nothing here writes to it. */
 async function makeEmbedded(request: AccessRequest): Promise<void> {
   const target = chooseTarget(request.settings);
   if (target.engine === 'pglite' && !existsSync(target.folder)) await withReading(request, () => Promise.resolve());
-}
-
-/** The target as the list has it, whatever the guard says of it. */
-function targetOf({ settings }: Run): Target | undefined {
-  try {
-    return requireTarget(settings);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Says from time to time where a long run is: most checks are over before there is anything to say. */

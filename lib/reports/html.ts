@@ -18,7 +18,7 @@ import { plain } from './text';
 export function toHtml(report: Report): string {
   const [style, script] = [asset('html.css'), asset('html.client.js')];
   const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(script)}'; base-uri 'none'; form-action 'none'`;
-  const title = `${VERDICT_WORDS[report.verdict]} · ${report.target?.name ?? 'unknown target'} · release gate`;
+  const title = `${VERDICT_WORDS[report.verdict]} · ${report.target.name} · release gate`;
   const head = markup`<meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -61,7 +61,7 @@ function banner(report: Report): Markup {
   return markup`<header class="verdict ${verdict}">
 <div class="sign" aria-hidden="true">${VERDICT_SIGNS[verdict]}</div>
 <div>
-<p class="kicker">Release gate${target === null ? '' : ' for '}${target === null ? undefined : markup`<b dir="auto">${told(target.name)}</b> <span class="chip">${told(target.environment)}</span>`}${target?.sampleData === true ? markup` <span class="chip">sample data</span>` : undefined}</p>
+<p class="kicker">Release gate for <b dir="auto">${told(target.name)}</b> <span class="chip">${told(target.environment)}</span>${target.sampleData ? markup` <span class="chip">sample data</span>` : undefined}</p>
 <h1>${VERDICT_WORDS[verdict]}</h1>
 <p class="sentence">${sentenceOf(report)}</p>
 </div>

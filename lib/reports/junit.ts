@@ -32,7 +32,7 @@ export function toJunit(report: Report): string {
   const steps = report.steps.map(stepCase);
   const suites = steps.length === 0 ? groups : [{ group: 'release', title: 'Steps', cases: steps }, ...groups];
   const all = suites.flatMap(({ cases }) => cases);
-  const name = `canvas-host-toolkit, ${report.target?.name ?? 'unknown target'}: ${report.verdict}`;
+  const name = `canvas-host-toolkit, ${report.target.name}: ${report.verdict}`;
   const body = markup`<testsuites name="${name}" ${counts(all)} time="${seconds(report.durationMs)}">
 ${suites.map(({ cases, group, title }) => suite(report, group, title, cases))}</testsuites>
 `;
@@ -61,11 +61,11 @@ function propertiesOf({ failOn, target, toolVersion, verdict }: Report): [string
     ['verdict', verdict],
     ['failOn', failOn],
     ['toolVersion', toolVersion],
-    ['target', target?.name ?? ''],
-    ['environment', target?.environment ?? ''],
-    ['server', target?.server ?? ''],
-    ['database', target?.database ?? ''],
-    ['ksessions', target?.source == null ? '' : `${target.source.database} on ${target.source.server}`],
+    ['target', target.name],
+    ['environment', target.environment],
+    ['server', target.server ?? ''],
+    ['database', target.database ?? ''],
+    ['ksessions', target.source === null ? '' : `${target.source.database} on ${target.source.server}`],
   ];
 }
 

@@ -42,8 +42,7 @@ export interface Step {
 export interface Report {
   readonly schema: typeof REPORT_SCHEMA;
   readonly verdict: Verdict;
-  /** null where the guard knows no such target. */
-  readonly target: ReportedTarget | null;
+  readonly target: ReportedTarget;
   /** ISO 8601, UTC, by this machine's clock. */
   readonly startedAt: string;
   readonly durationMs: number;
@@ -62,7 +61,7 @@ export interface Report {
 
 /** What a report is made from, beside the outcome. */
 export interface Frame {
-  readonly target: Target | undefined;
+  readonly target: Target;
   /** Undefined where it could not be opened. */
   readonly database: Database | undefined;
   readonly overview?: Overview | undefined;
@@ -75,7 +74,7 @@ export function toReport({ checks, refusal, selection, verdict }: Outcome, frame
   return {
     schema: REPORT_SCHEMA,
     verdict,
-    target: frame.target === undefined ? null : toReportedTarget(frame.target, frame.database),
+    target: toReportedTarget(frame.target, frame.database),
     startedAt: frame.startedAt.toISOString(),
     durationMs: frame.durationMs,
     toolVersion: packageVersion(),
@@ -125,9 +124,9 @@ export function placesOf({ durationMs, failOn, startedAt, target, toolVersion }:
   const named = (place: { server: string | null; database: string | null } | null | undefined) =>
     place?.database == null ? 'not known: it was not opened' : `${place.database} on ${place.server}`;
   return [
-    ['Target', target === null ? 'not known' : `${target.name} (${target.environment}${target.sampleData ? ', sample data' : ''})`],
+    ['Target', `${target.name} (${target.environment}${target.sampleData ? ', sample data' : ''})`],
     ['Canvas', named(target)],
-    ['KSESSIONS', named(target?.source)],
+    ['KSESSIONS', named(target.source)],
     ['Looked at', `${startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}, in ${(durationMs / 1000).toFixed(1)} s`],
     ['Stops a release', `${failOn} and worse`],
     ['canvas-host-toolkit', toolVersion],

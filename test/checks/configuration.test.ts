@@ -170,7 +170,7 @@ async function look(paths: readonly string[], target = 'none', env: NodeJS.Proce
 
 /** Everything that people and programs could be shown of it. */
 function said(outcome: Outcome): string {
-  const report = toReport(outcome, { target: undefined, database: undefined, startedAt: new Date(0), durationMs: 0 });
+  const report = toReport(outcome, { target: chooseTarget(settingsFor('none', {})), database: undefined, startedAt: new Date(0), durationMs: 0 });
   return `${toText(report)}${JSON.stringify(report)}${inspect(outcome, { depth: null })}`;
 }
 
@@ -247,7 +247,7 @@ test('a key that would speak to the terminal speaks to nobody', async (t) => {
   writeFileSync(join(folder, 'appsettings.json'), JSON.stringify({ ConnectionStrings: { 'a\u001b[2Jb\nPASS: all': string } }));
   const { checks } = await look([folder]);
   const report = toReport({ checks, verdict: 'fail', refusal: undefined, selection: { only: [], skip: [], failOn: 'minor' } },
-    { target: undefined, database: undefined, startedAt: new Date(0), durationMs: 0 });
+    { target: chooseTarget(settingsFor('none', {})), database: undefined, startedAt: new Date(0), durationMs: 0 });
   t.true(toText(report).includes('a [2Jb PASS: all: it leads to KSESSIONS'));
 });
 

@@ -20,7 +20,7 @@ interface Told {
 
 async function verify(scratch: Scratch, ...words: readonly string[]) {
   const finished = await runHere(scratch, 'verify', ['--json', ...words]);
-  const [report] = jsonLines(finished) as unknown as { verdict: string; checks: Told[]; skip: string[]; only: string[] }[];
+  const [report] = jsonLines(finished) as unknown as { verdict: string; target: object; checks: Told[]; skip: string[]; only: string[] }[];
   const statusOf = (id: string) => report?.checks.find((check) => check.id === id)?.status;
   const otherThan = (...statuses: string[]) => report?.checks.filter(({ status }) => !statuses.includes(status)) ?? [];
   return { ...finished, report, statusOf, otherThan };
@@ -117,6 +117,13 @@ test.serial('by the command, such a run is exit 1', async (t) => {
   const env = { ...scratch.env, CANVAS_HMAC_KEY: 'another-key for the same rows, of some length' };
   const { code, report, statusOf } = await verify({ ...scratch, env }, '--only', 'audit');
   t.deepEqual([code, report?.verdict, statusOf('audit.chains'), statusOf('audit.trails')], [1, 'error', 'error', 'pass']);
+});
+
+test.serial('a target that the guard does not let be dialled is named in the report all the same', async (t) => {
+  const entry = { path: undefined, engine: 'postgres', environment: 'staging', server: '127.0.0.1', port: 1, database: 'KSESSIONS', credentials: 'SCRATCH', encrypt: false };
+  const { code, report } = await verify(retarget(await pgliteLane.empty(t), entry));
+  t.is(code, 3);
+  t.like(report?.target, { name: 'scratch', engine: 'postgres', environment: 'staging', server: null, database: null });
 });
 
 (postgresUrl === undefined ? test.skip : test.serial)('postgres: what the guard refuses is told as that, and no check is a pass but those that need no connection', async (t) => {
