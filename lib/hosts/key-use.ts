@@ -70,7 +70,7 @@ export async function missingKeys(reader: Reader, { all }: KeyRing): Promise<Mis
   const known = all.map(({ id }) => id);
   const rows = await reader.ask<Row>(
     `SELECT h."HashKeyId" AS "keyId", COUNT(*) AS "n" FROM canvas."HostSessions" h
-     WHERE h."IsActive" = ? AND h."RevokedAt" IS NULL AND (h."ExpiresAt" IS NULL OR h."ExpiresAt" > ${NOW[reader.dialect]})
+     WHERE ${isLive('h', NOW[reader.dialect])}
        AND h."HashKeyId" NOT IN (${known.map(() => '?').join(', ')})
      GROUP BY h."HashKeyId"`,
     [true, ...known],

@@ -39,9 +39,12 @@ const isActive = (row: string) => `${row}."IsActive" = ?`;
 
 // --- conditions, for whoever looks at the same -----------------------------------------------------------------------
 
-/** A host session that opens: active, not revoked, not past its date. Its bindings are `true` and the database's clock. */
-export const isLive = (row: string) =>
-  `${isActive(row)} AND ${row}."RevokedAt" IS NULL AND (${row}."ExpiresAt" IS NULL OR ${row}."ExpiresAt" > ?)`;
+/**
+ * A host session that opens: active, not revoked, not past its date. Its bindings are `true` and the database's clock.
+ * @param now SQL for that clock, where it is not bound
+ */
+export const isLive = (row: string, now = '?') =>
+  `${isActive(row)} AND ${row}."RevokedAt" IS NULL AND (${row}."ExpiresAt" IS NULL OR ${row}."ExpiresAt" > ${now})`;
 
 /** A canvas session whose KSESSIONS id no session can have. */
 export const IMPOSSIBLE_LINK = `s."KSessionsId" NOT BETWEEN 1 AND ${MAX_KSESSIONS_ID}`;
