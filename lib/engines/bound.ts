@@ -32,3 +32,22 @@ export function bounded<T>(
     work().then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
+
+/**
+ * Does work of several steps, each of which has its own bound, and not for ever either. When the time is over, what the
+ * work stands on is taken away, so that the step under way fails: nothing goes on behind the caller's back.
+ * @param giveUp ends the connection that the steps need
+ * @throws OutOfTime once the work has ended, and what `work` throws
+ */
+export async function withinTime<T>(limitMs: number, work: () => Promise<T>, giveUp: () => void): Promise<T> {
+  let isOver = false;
+  const timer = setTimeout(() => {
+    isOver = true;
+    giveUp();
+  }, limitMs);
+  const [outcome] = await Promise.allSettled([work()]);
+  clearTimeout(timer);
+  if (isOver) throw new OutOfTime(`It took longer than ${limitMs / 1000} s.`, outcome.status === 'rejected' ? { cause: outcome.reason } : {});
+  if (outcome.status === 'rejected') throw outcome.reason;
+  return outcome.value;
+}

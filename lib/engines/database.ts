@@ -1,7 +1,8 @@
 /**
  * The only place anything is opened or closed: `withDatabase`, `withTransaction`. Every physical connection answers
  * who it is before its first use, and what is read and what is written are two types: a `Writer` exists only inside
- * `withTransaction`, which takes a `Permit`, and an `Enroller` inside `withEnrolment`, which takes an `EnrolmentPermit`.
+ * `withTransaction` and `withSchemaChange`, which take a `Permit`, and an `Enroller` inside `withEnrolment`, which takes
+ * an `EnrolmentPermit`.
  */
 import { createRequire } from 'node:module';
 import knexFactory, { type Knex } from 'knex';
@@ -19,7 +20,8 @@ import {
   type Role,
 } from '../guard/guard';
 import { MARKER_TABLE } from '../guard/marker';
-import type { Dialect, Dial, Engine, Head, Lock, Turn, Where } from './engine';
+import { withinTime } from './bound';
+import { TRANSACTION_TIMEOUT_MS, type Dialect, type Dial, type Engine, type Head, type Lock, type Turn, type Where } from './engine';
 import { mssql } from './mssql';
 import { pglite } from './pglite';
 import { postgres } from './postgres';
@@ -392,10 +394,10 @@ export type Locks = string | readonly string[] | undefined;
 
 /**
  * One writing transaction. Its first statement asserts the database and reads the clock; then, where names are
- * given, the locks are taken; an error anywhere rolls back.
+ * given, the locks are taken; an error anywhere rolls back, as does the end of the time it may take as a whole.
  * @param locks taken in one order by whoever takes several, so that two runs cannot wait for each other
  * @throws CommitUnknown when the connection was lost between COMMIT and its answer
- * @throws ToolkitError GUARD_IDENTITY, LOCKED, CONFLICT and what `work` throws
+ * @throws ToolkitError GUARD_IDENTITY, LOCKED, CONFLICT, TIMEOUT and what `work` throws
  */
 export async function withTransaction<T>(
   database: Database,
@@ -403,6 +405,23 @@ export async function withTransaction<T>(
   locks: Locks,
   work: (writer: Writer) => Promise<T>,
 ): Promise<T> {
+  return asWriter(database, permit, locks, (writer) => inTime(database, writer.sql, () => work(writer)));
+}
+
+/**
+ * The same for changes of the schema, which take as long as the tables need: only its single waits are bounded.
+ * @throws as `withTransaction`
+ */
+export async function withSchemaChange<T>(
+  database: Database,
+  permit: Permit,
+  locks: Locks,
+  work: (writer: Writer) => Promise<T>,
+): Promise<T> {
+  return asWriter(database, permit, locks, work);
+}
+
+async function asWriter<T>(database: Database, permit: Permit, locks: Locks, work: (writer: Writer) => Promise<T>): Promise<T> {
   if (!isPermit(permit)) throw new TypeError('Writing needs a Permit of the guard.');
   return transact(database, permit, locks, (trx, head) => work(new Writer(trx, permit, database.canvas, head)));
 }
@@ -419,10 +438,12 @@ export async function withEnrolment<T>(
   work: (enroller: Enroller) => Promise<T>,
 ): Promise<T> {
   if (!isEnrolmentPermit(permit)) throw new TypeError('Enrolling needs an EnrolmentPermit of the guard.');
-  return transact(database, permit, 'enrol', async (trx, { now }) => {
-    await makeTables(trx);
-    return work(new Enroller(trx, permit, database.canvas, now));
-  });
+  return transact(database, permit, 'enrol', (trx, { now }) =>
+    inTime(database, trx, async () => {
+      await makeTables(trx);
+      return work(new Enroller(trx, permit, database.canvas, now));
+    }),
+  );
 }
 
 /** What both have in common: who it is asked first, an error anywhere rolls back, a lost COMMIT is told apart. */
@@ -461,6 +482,14 @@ async function transact<T>(
     }
     throw error;
   }
+}
+
+/** A server that answers each statement, and each late, holds the locks of a transaction no longer than this. */
+async function inTime<T>({ engine, target }: Database, trx: Knex.Transaction, work: () => Promise<T>): Promise<T> {
+  // The embedded engine works in this process: there is nobody to wait for.
+  if (target.engine === 'pglite') return work();
+  const raw: unknown = await (trx.client as Pick<Knex.Client, 'acquireConnection'>).acquireConnection();
+  return withinTime(TRANSACTION_TIMEOUT_MS, work, () => void engine.disconnect(raw).catch(() => undefined));
 }
 
 function lockOf(locks: Locks, waitMs: number): Lock | undefined {

@@ -117,6 +117,8 @@ export interface Where {
 /** Time-outs, in milliseconds. */
 export const CONNECT_TIMEOUT_MS = 15_000;
 export const REQUEST_TIMEOUT_MS = 30_000;
+/** Of a writing transaction as a whole, its wait for locks aside: the application waits behind its rows. */
+export const TRANSACTION_TIMEOUT_MS = 120_000;
 /** A schema change that waits for a table lock makes everybody behind it wait too. */
 export const SCHEMA_LOCK_TIMEOUT_MS = 5_000;
 

@@ -14,6 +14,7 @@ import { faults, ToolkitError } from '../errors';
 import type { Permit } from '../guard/guard';
 import type { HostGuid } from './credential';
 import type { Decision, Plan, Verb } from './plan';
+import { RETRIES } from './retries';
 import { readBack, type ReadBack } from './store';
 import { keptReceipt, mintedFor, writePlans, type Operation, type Receipt } from './writing';
 
@@ -60,9 +61,6 @@ interface Written {
   readonly refusals: ReadonlyMap<number, ToolkitError>;
 }
 
-/** Deadlocks are rare and short; more tries would hide a real one. */
-const RETRIES = 3;
-
 /**
  * Applies a verb in one transaction.
  * @returns what came of each session, in the order of the verb's decisions
@@ -80,9 +78,7 @@ export async function applyChanges(
   const attempt = () =>
     withTransaction(database, permit, verb.locks, (writer) => applyOnce(writer, operation, verb, delivery));
   const { receipts, refusals } = await pRetry(attempt, {
-    retries: RETRIES,
-    minTimeout: 50,
-    randomize: true,
+    ...RETRIES,
     shouldRetry: ({ error }) => !operation.isHandedOver && database.engine.mayRetry(error),
   }).catch((error: unknown) => settle(database, permit, operation, verb, delivery, error));
   const outcomes = await lookBack(database, receipts, operation).catch((error: unknown) => {

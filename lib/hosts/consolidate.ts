@@ -15,6 +15,7 @@ import type { Permit } from '../guard/guard';
 import { findSourceSession } from '../source';
 import { advanceIdentity, isBehind, readIdentities, type IdentityState } from './identities';
 import { lockOf } from './plan';
+import { RETRIES } from './retries';
 import { newest } from './state';
 import { endHostSessions, setChainHeads, setHashCopies, setLink, whyOver, type HostSession } from './store';
 import {
@@ -174,9 +175,6 @@ function applyStep(
   });
 }
 
-/** Deadlocks are rare and short; more tries would hide a real one. */
-const RETRIES = 3;
-
 /**
  * A transaction that may be run again whatever became of it: it looks at what is there before it writes. After a
  * COMMIT whose answer was lost, the lock makes the next try wait until the lost transaction has ended.
@@ -188,9 +186,7 @@ function inOneTransaction<T>(
   work: (writer: Writer) => Promise<T>,
 ): Promise<T> {
   return pRetry(() => withTransaction(database, permit, lock, work), {
-    retries: RETRIES,
-    minTimeout: 50,
-    randomize: true,
+    ...RETRIES,
     shouldRetry: ({ error }) => error instanceof CommitUnknown || database.engine.mayRetry(error),
   });
 }

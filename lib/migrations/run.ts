@@ -2,7 +2,7 @@
  * The runner: each migration in one transaction with its history and ledger rows. What is to be done is read under a
  * lock that ends with the transaction, so that nothing can stay locked and a killed run is simply continued.
  */
-import { explain, withTransaction, type Database, type Reader, type Writer } from '../engines/database';
+import { explain, withSchemaChange, type Database, type Reader, type Writer } from '../engines/database';
 import { faults, ToolkitError } from '../errors';
 import type { Permit } from '../guard/guard';
 import { applyMigration, revertMigration, type AppliedHere, type AppliedStep } from './apply';
@@ -50,7 +50,7 @@ export async function migrateLatest(database: Database, permit: Permit, request:
   // What is wrong is judged under the lock: read beside a run at work, books can disagree on some servers.
   if (pending.length + problems.length === 0) return done;
   do {
-    last = await withTransaction(database, permit, MIGRATION_LOCK, async (writer) => {
+    last = await withSchemaChange(database, permit, MIGRATION_LOCK, async (writer) => {
       const known = last !== undefined && writer.follows(last.writer) ? last : undefined;
       const applied = known === undefined ? await readBooks(writer, files) : [];
       const [next, ...rest] = known?.pending ?? plan(applied);
@@ -125,7 +125,7 @@ class RehearsalOver extends Error {
 export async function rehearse(database: Database, permit: Permit, request: RunRequest): Promise<AppliedStep[]> {
   const files = readMigrations(request.folder);
   const steps: AppliedStep[] = [];
-  await withTransaction(database, permit, MIGRATION_LOCK, async (writer) => {
+  await withSchemaChange(database, permit, MIGRATION_LOCK, async (writer) => {
     const applied = await readEntries(writer);
     for (const file of planLatest(files, applied, request.allowLate)) {
       steps.push((await applyNext(database, writer, file, nextBatch(applied), request)).step);
@@ -158,7 +158,7 @@ export async function rollback(database: Database, permit: Permit, request: Roll
   for (const { file } of steps) await requireWayBack(database.canvas.dialect, file);
   await assertNothingLost(database.canvas, steps);
   for (const step of steps) {
-    await withTransaction(database, permit, MIGRATION_LOCK, (writer) => revertLast(database, writer, files, step));
+    await withSchemaChange(database, permit, MIGRATION_LOCK, (writer) => revertLast(database, writer, files, step));
     request.onReverted?.(step.file.name);
   }
   return steps.map(({ file }) => file.name);

@@ -2,8 +2,9 @@
  * No wait is without end: a server or network that goes silent, before its answer or within it, ends the work, and the
  * message names the stage. The time-outs are the real ones; the clock runs faster once the server has fallen silent.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { CommitUnknown, withTransaction, type Database } from '../../lib/engines/database';
+import { CommitUnknown, withSchemaChange, withTransaction, type Database } from '../../lib/engines/database';
 import { ToolkitError } from '../../lib/errors';
 import { permitWriting } from '../../lib/guard/guard';
 import { hasten, relax } from '../helpers/fast-clock.cjs';
@@ -103,6 +104,35 @@ for (const at of ['silence', 'half'] as const) {
     await t.throwsAsync(outcome, { message: 'the cause' });
   });
 }
+
+/** Each INSERT takes ten seconds, which is no more than any statement may take. */
+const LATE: Script = pretending(({ sql }) => (sql === 'INSERT' ? sleep(100).then(() => undefined) : undefined));
+
+/** Twenty such statements, so more than three minutes, in one transaction. */
+async function workSlowly(t: ExecutionContext, within: typeof withTransaction): Promise<[string, string[]]> {
+  const server = await startResponder(t, LATE);
+  const outcome = open(targetAt(t, server.port, 'mssql'), (database) => {
+    const permit = permitWriting(database.canvas.admission, { target: 'scratch', environment: 'test', ...PRETENDED });
+    return within(database, permit, 'lock', async ({ sql }) => {
+      hasten();
+      for (let count = 0; count < 20; count += 1) await sql.raw('INSERT');
+    });
+  });
+  return [await outcome.then(() => 'done', told), server.statements()];
+}
+
+test.serial('a server that answers each statement, and each late, ends a transaction all the same: it is rolled back', async (t) => {
+  const [outcome, statements] = await workSlowly(t, withTransaction);
+  t.regex(outcome, /^TIMEOUT: .+ while writing\./);
+  t.false(statements.includes('COMMIT'));
+  t.false(statements.length > 20);
+});
+
+test.serial('a schema change takes as long as its tables need', async (t) => {
+  const [outcome, statements] = await workSlowly(t, withSchemaChange);
+  t.is(outcome, 'done');
+  t.is(statements.at(-1), 'COMMIT');
+});
 
 test.serial('after silence at COMMIT the next transaction has another connection', async (t) => {
   const server = await startResponder(t, failing(({ kind, connection }) => kind === 'commit' && connection === 0, 'silence'));

@@ -3,7 +3,7 @@
  * no error any more, as it would where a type got looser.
  */
 import type { Knex } from 'knex';
-import { knexConfigFor, withEnrolment, withTransaction, Writer } from '../../lib/engines/database';
+import { knexConfigFor, withEnrolment, withSchemaChange, withTransaction, Writer } from '../../lib/engines/database';
 import type { Database, Enroller, OpenRequest, Reader, Select } from '../../lib/engines/database';
 import type { Admission, EnrolmentPermit, Permit } from '../../lib/guard/guard';
 import { insertHostSessions, setHashCopies, type NewHostSession } from '../../lib/hosts/store';
@@ -42,6 +42,8 @@ export async function writers(): Promise<unknown[]> {
   await withTransaction(database, 'lock', work);
   // @ts-expect-error -- one for enrolment is not enough
   await withTransaction(database, enrolment, undefined, work);
+  // @ts-expect-error -- neither is it for changing the schema
+  await withSchemaChange(database, enrolment, undefined, work);
   // @ts-expect-error -- and one for writing does not enrol
   await withEnrolment(database, permit, work, work);
   // @ts-expect-error -- the knex command's connections take one too
