@@ -9,6 +9,9 @@ const MASK = '[host GUID]';
 const SPELLING =
   /^(?:\{([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\}|([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})|([0-9a-f]{32}))$/i;
 
+/** One of them anywhere in a text. */
+const WITHIN = /(?<![0-9a-f])(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32})(?![0-9a-f])/i;
+
 /** A host GUID. Only `reveal` shows it, and only the sink that hands it over calls that. */
 export class HostGuid {
   readonly #text: string;
@@ -28,6 +31,11 @@ export class HostGuid {
     const digits = (match?.[1] ?? match?.[2] ?? match?.[3])?.replaceAll('-', '').toLowerCase();
     if (digits === undefined) return undefined;
     return new HostGuid(digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'));
+  }
+
+  /** Does something that could be one stand in a text? */
+  static isWithin(text: string): boolean {
+    return WITHIN.test(text);
   }
 
   /** The credential itself, lower-case and hyphenated: for the show-once sink. */

@@ -1,4 +1,5 @@
 /** Which HMAC keys the stored credentials and events need, against those that are configured. Reads only. */
+import { warrantIdOf } from '../audit';
 import type { KeyRing } from '../config/keys';
 import type { Reader } from '../engines/database';
 import { numberOf, textOrNull, type Row } from '../engines/rows';
@@ -45,7 +46,7 @@ const EVENTS = `
  */
 export async function keysInUse(reader: Reader, keys: KeyRing | undefined, now: Date): Promise<KeyUse[]> {
   const live = countsOf(await reader.ask<Row>(LIVE, [true, now]));
-  const events = countsOf(await reader.ask<Row>(EVENTS));
+  const events = ofKeys(countsOf(await reader.ask<Row>(EVENTS)), keys);
   const ids = [...new Set([...live.keys(), ...events.keys()])];
   return ids.map((keyId) => ({
     keyId,
@@ -57,6 +58,16 @@ export async function keysInUse(reader: Reader, keys: KeyRing | undefined, now: 
 
 function countsOf(rows: readonly Row[]): Map<string | null, number> {
   return new Map(rows.map((row) => [textOrNull(row, 'keyId'), numberOf(row, 'n', 0)]));
+}
+
+/** Events that a handoff script made name a warrant: they need the key that it comes of. */
+function ofKeys(counts: ReadonlyMap<string | null, number>, keys: KeyRing | undefined): Map<string | null, number> {
+  const sums = new Map<string | null, number>();
+  for (const [id, count] of counts) {
+    const keyId = keys?.all.find((key) => warrantIdOf(key) === id)?.id ?? id;
+    sums.set(keyId, (sums.get(keyId) ?? 0) + count);
+  }
+  return sums;
 }
 
 /** A key that is not configured, and how many live credentials need it. */

@@ -72,7 +72,8 @@ export function pagesOfUnlinked(reader: Reader, filter: LiveFilter): AsyncGenera
 function canvasSessions(id: Page['by'], filter: LiveFilter): Scan {
   const { bindings, where } = conditionOf(filter);
   const count = `(SELECT COUNT(*) FROM canvas."HostSessions" h WHERE h."SessionId" = s."SessionId" AND ${where})`;
-  return { from: 'canvas."Sessions" s', id: `s."${id}"`, count, bindings };
+  // What hands made may have any id.
+  return { from: 'canvas."Sessions" s', id: `s."${id}"`, above: Number.MIN_SAFE_INTEGER, count, bindings };
 }
 
 /** Sessions of KSESSIONS that have a transcript: what can be provisioned. */
@@ -88,13 +89,16 @@ export async function countProvisionable(source: Reader): Promise<{ sessions: nu
 
 /** The ids of the sessions that can be provisioned, ascending. */
 export function pagesOfProvisionable(source: Reader): AsyncGenerator<Page> {
-  return inPages(source, 'KSessionsId', { from: 'dbo."Sessions" s', id: 's."SessionID"', where: PROVISIONABLE, count: '1', bindings: [] });
+  const sessions = { from: 'dbo."Sessions" s', id: 's."SessionID"', above: 0, where: PROVISIONABLE };
+  return inPages(source, 'KSessionsId', { ...sessions, count: '1', bindings: [] });
 }
 
 /** Rows to go through by their ids. */
 interface Scan {
   readonly from: string;
   readonly id: string;
+  /** Ids of no interest end here. */
+  readonly above: number;
   readonly where?: string;
   /** SQL for a number: a row is meant where it is not 0. */
   readonly count: string;
@@ -102,13 +106,10 @@ interface Scan {
   readonly bindings: readonly Binding[];
 }
 
-/**
- * By keyset: a row that is changed while the pages are read is neither missed nor met twice. KSESSIONS ids begin at 1;
- * a hand-made canvas session may have any id.
- */
-async function* inPages(reader: Reader, by: Page['by'], { bindings, count, from, id, where }: Scan): AsyncGenerator<Page> {
+/** By keyset: a row that is changed while the pages are read is neither missed nor met twice. */
+async function* inPages(reader: Reader, by: Page['by'], { above, bindings, count, from, id, where }: Scan): AsyncGenerator<Page> {
   const condition = where === undefined ? '' : `AND ${where} `;
-  for (let last = by === 'KSessionsId' ? 0 : Number.MIN_SAFE_INTEGER; ; ) {
+  for (let last = above; ; ) {
     const rows = await reader.ask<Row>(
       `SELECT ${id} AS "id", ${count} AS "n" FROM ${from} WHERE ${id} > ? ${condition}ORDER BY ${id} OFFSET 0 ROWS FETCH NEXT ${PAGE} ROWS ONLY`,
       [...bindings, last],

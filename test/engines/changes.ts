@@ -137,6 +137,20 @@ export function exerciseChanges(lane: Lane, withCleared: WithCleared): void {
     });
   });
 
+  test.serial(name('a canvas session whose link is no KSESSIONS id is shut out with all others, and not rotated'), async (t) => {
+    await withCleared(t, async (open) => {
+      const { guid } = await provisionHere(open, { ksessionsId: 15 });
+      await execute(open, 'UPDATE canvas."Sessions" SET "KSessionsId" = -3');
+      const now = await readClock(open.database);
+      t.deepEqual(await countLive(open.database.canvas, { now }), { linked: 1, unlinked: 0 });
+      t.deepEqual(await idsOf(pagesOfLive(open.database.canvas, { now })), [-3]);
+      const verb = await rotating(open.database, [-3], { actor: 'Grace', reason: 'lost', expiresAt: undefined });
+      t.deepEqual(told(await change(open, verb)), ['SESSION_NOT_FOUND']);
+      t.deepEqual(told(await revoke(open, [-3])), ['revoked']);
+      t.is((await authenticateHost(open.database.canvas, open.keys, guid, now)).verdict, 'revoked');
+    });
+  });
+
   test.serial(name('a set is one transaction: refusals stand in their places, the rest has one operation'), async (t) => {
     await withCleared(t, async (open) => {
       const { guid } = await provisionHere(open, { ksessionsId: 15 });

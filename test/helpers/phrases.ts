@@ -9,6 +9,7 @@ interface Phrases {
   readonly uuid: string;
   /** Turns the protection of the trail off, as an owner can. */
   readonly unprotectTrail: string;
+  readonly protectTrail: string;
   /** Puts an index that only looks alike in the place of the one that keeps a single live row. */
   readonly replaceOneActive: readonly string[];
   /** Makes the identity of canvas.Sessions give out an id up to 2 again. */
@@ -34,6 +35,7 @@ export const PHRASES: Record<Dialect, Phrases> = {
     no: 'false',
     uuid: 'gen_random_uuid()',
     unprotectTrail: 'ALTER TABLE canvas."HostSessionEvents" DISABLE TRIGGER USER',
+    protectTrail: 'ALTER TABLE canvas."HostSessionEvents" ENABLE TRIGGER USER',
     replaceOneActive: [
       'DROP INDEX canvas."UX_HostSessions_OneActive"',
       'CREATE UNIQUE INDEX alike ON canvas."HostSessions" ("SessionId", lower("HostGuidHash")) WHERE "IsActive"',
@@ -54,6 +56,7 @@ export const PHRASES: Record<Dialect, Phrases> = {
     no: '0',
     uuid: 'NEWID()',
     unprotectTrail: 'DISABLE TRIGGER ALL ON canvas."HostSessionEvents"',
+    protectTrail: 'ENABLE TRIGGER ALL ON canvas."HostSessionEvents"',
     replaceOneActive: [
       'DROP INDEX "UX_HostSessions_OneActive" ON canvas."HostSessions"',
       'CREATE UNIQUE INDEX alike ON canvas."HostSessions" ("SessionId", "HostSessionId") WHERE "IsActive" = 1',

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { randomBytes } from 'node:crypto';
 import { withReading, type Access } from '../../lib/access';
+import { warrantIdOf } from '../../lib/audit';
 import { HmacKey, type KeyRing } from '../../lib/config/keys';
 import { readClock, type Database } from '../../lib/engines/database';
 import { consolidate } from '../../lib/hosts/consolidate';
@@ -69,7 +70,7 @@ const ringOf = (...texts: readonly string[]): KeyRing => {
 function exercise(lane: Lane): void {
   const name = (title: string) => `${lane.name}: ${title}`;
   const withCleared = shareAccess(lane);
-  const { now, uuid, yesterday } = PHRASES[lane.dialect];
+  const { now, protectTrail, unprotectTrail, uuid, yesterday } = PHRASES[lane.dialect];
 
   /** One statement for many rows, numbered from `first`. */
   const numbered = (insert: string, first: number, count: number, values: (id: number) => string) =>
@@ -189,6 +190,10 @@ function exercise(lane: Lane): void {
     t.deepEqual(await uses(), new Map([[idOne, ['missing', 1, 1]], [idTwo, ['current', 1, 3]], [null, ['legacy', 1, 0]]]));
     await execute(open, `UPDATE canvas."HostSessions" SET "ExpiresAt" = ${yesterday} WHERE "HostSessionId" = 1`);
     t.deepEqual((await uses()).get(idOne), ['missing', 0, 1], 'a key is needed for the trail still');
+    const warrant = warrantIdOf(ringOf(two).signing);
+    const rename = `UPDATE canvas."HostSessionEvents" SET "HashKeyId" = '${warrant}' WHERE "HostSessionId" = 2 AND "Sequence" = 1`;
+    await execute(open, unprotectTrail, rename, protectTrail);
+    t.deepEqual((await uses()).get(idTwo), ['current', 1, 3], 'what a handoff script made needs the key that made the script');
   }));
 }
 
