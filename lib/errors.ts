@@ -149,6 +149,13 @@ export const faults = {
       "Every user of this machine can read command lines while they run, and the shell keeps them in its history.",
       'Take it for known to others and rotate it. To check one: npx zx scripts/verify.mjs --guid-file FILE, or - for standard input. Nothing was done.',
     ),
+  guidInText: (option: string) =>
+    make(
+      'USAGE',
+      `A GUID stands in ${option}.`,
+      'The text is stored in the trail for good; a host GUID there opens its session for whoever reads it.',
+      'If it is one, rotate it: it stands in the history of the shell too. Name an operation by the first eight digits of its id. Nothing was done.',
+    ),
   notWithGuidFile: (option: string) =>
     make(
       'USAGE',

@@ -2,6 +2,7 @@
 import { userInfo } from 'node:os';
 import { DateTime, Duration } from 'luxon';
 import { faults } from '../errors';
+import { HostGuid } from '../hosts/credential';
 import { MAX_KSESSIONS_ID } from '../source';
 
 /** More than this in one range is a slip of the fingers. */
@@ -127,7 +128,7 @@ export function parseSeconds(option: string, text: string, most: number): number
 }
 
 /**
- * Free text that goes into a column: no control characters, not empty, not longer than the column.
+ * Free text that goes into a column: no control characters, no GUID, not empty, not longer than the column.
  * @throws ToolkitError USAGE
  */
 export function parseText(option: string, text: string, length: number): string {
@@ -136,6 +137,7 @@ export function parseText(option: string, text: string, length: number): string 
   if (/[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/u.test(trimmed)) {
     throw faults.usage(`${option} holds control characters.`, 'They would garble the audit trail.');
   }
+  if (HostGuid.isWithin(trimmed)) throw faults.guidInText(option);
   if (trimmed.length > length) {
     throw faults.usage(`${option} is too long.`, `It has ${trimmed.length} characters; the column holds ${length}.`);
   }

@@ -47,6 +47,19 @@ test('free text has no control characters, no turning of the text, and fits its 
   t.not(actorOf(undefined), '');
 });
 
+test('a GUID in a text that would be stored is refused and not repeated; digits that are none are not', (t) => {
+  const guid = '11111111-1111-4111-8111-111111111111';
+  for (const text of [guid, `the host posted ${guid.toUpperCase()}.`, `{${guid}}`, `was ${guid.replaceAll('-', '')}`, `${guid},`, `q${guid}`]) {
+    const error = t.throws(() => parseText('--reason', text, 1000), { instanceOf: ToolkitError }, text);
+    t.is(error.code, 'USAGE');
+    t.notRegex(`${error.message} ${error.why} ${error.hint}`, /1111/);
+    t.throws(() => actorOf(text), { instanceOf: ToolkitError }, text);
+  }
+  for (const text of ['operation 3f2b9c1e', `commit ${'a1'.repeat(20)}`, `digest ${'a1'.repeat(32)}`, 'ticket 11111111-1111-4111']) {
+    t.is(parseText('--reason', text, 1000), text);
+  }
+});
+
 test('a wait is whole seconds, and has an end', (t) => {
   t.is(parseSeconds('--wait', '0', 3600), 0);
   t.is(parseSeconds('--wait', '30', 3600), 30_000);
