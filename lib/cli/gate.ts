@@ -14,6 +14,7 @@ import { toReport, verdictSentence, type Report } from '../reports/report';
 import { checksOfFiles } from './check-config';
 import { readingRequest, type Run, type Words } from './command';
 import { errorText, jsonLine } from './render';
+import { requireRoomFor } from './streams';
 
 export const GATE_OPTIONS = {
   list: { type: 'boolean', describe: 'Print the checks, and look at nothing' },
@@ -35,7 +36,7 @@ export async function verify(run: Run): Promise<void> {
   const selection = readSelection(words, checks);
   if (words.flag('list')) return run.print(listText(words, selection, checks));
   const out = words.text('out');
-  if (out !== undefined && existsSync(out)) throw faults.outExists(out);
+  if (out !== undefined) requireRoomFor(out);
   const report = await lookAt(run, selection, SHOW_OVERVIEW.includes(formatOf(words)), checks);
   await deliver(run, report, out);
   const fault = faultOf(report);

@@ -2,7 +2,7 @@
  * The line of the release checklist: configuration, migrations and the gate, one after the other. It stops at nothing, so
  * that one run tells all there is to mend, and ends with one verdict and the worst of the exit codes.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Options } from 'yargs';
 import { requireTarget, withOpenTarget } from '../access';
@@ -16,6 +16,7 @@ import { compareConfiguration } from './check-config';
 import { readingRequest, type Run } from './command';
 import { faultOf, lookAt, readSelection } from './gate';
 import { errorText } from './render';
+import { requireRoomFor } from './streams';
 
 export const RELEASE_OPTIONS = {
   config: { type: 'string', describe: 'Configuration of a component: a file or its folder; may be repeated' },
@@ -42,7 +43,7 @@ export async function releaseCheck(run: Run): Promise<void> {
   requireReleaseTarget(run);
   const selection = readSelection(words);
   const out = words.text('out');
-  if (out !== undefined) refuseFilesThere(out);
+  if (out !== undefined) prepareFolder(out);
   const [startedAt, start] = [new Date().toISOString(), performance.now()];
   const before = [await configurationStep(run), await statusStep(run)];
   const gate = await lookAt(run, selection, true);
@@ -134,17 +135,20 @@ function worstOf(done: readonly Done[]): ToolkitError | undefined {
 
 // --- files ---------------------------------------------------------------------------------------------------------
 
-function refuseFilesThere(folder: string): void {
-  for (const name of Object.values(FILES)) {
-    if (existsSync(join(folder, name))) throw faults.outExists(join(folder, name));
+/** @throws ToolkitError USAGE where a report is there, CONFIG where none can be written */
+function prepareFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw faults.fileUnwritable(folder, error);
   }
+  for (const name of Object.values(FILES)) requireRoomFor(join(folder, name));
 }
 
 function writeFiles({ notice }: Run, folder: string, report: Report): void {
   for (const [format, name] of Object.entries(FILES)) {
     const path = join(folder, name);
     try {
-      mkdirSync(folder, { recursive: true });
       writeFileSync(path, FORMATS[format as keyof typeof FILES](report), { flag: 'wx' });
     } catch (error) {
       throw faults.fileUnwritable(path, error);

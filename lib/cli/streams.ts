@@ -1,6 +1,9 @@
 /** Writing out, so that "written" means handed to the operating system, bounded in time. */
-import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync, closeSync, constants, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, unlinkSync, writeFileSync,
+} from 'node:fs';
 import { devNull } from 'node:os';
+import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
 import { faults } from '../errors';
 
@@ -137,6 +140,19 @@ function openNew(path: string): number {
     return openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND, 0o600);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw faults.outExists(path);
+    throw faults.fileUnwritable(path, error);
+  }
+}
+
+/**
+ * Can a report be written there when the looking, which may take minutes, is over?
+ * @throws ToolkitError USAGE when the file exists, CONFIG when its folder takes none
+ */
+export function requireRoomFor(path: string): void {
+  if (existsSync(path)) throw faults.outExists(path);
+  try {
+    accessSync(dirname(path), constants.W_OK);
+  } catch (error) {
     throw faults.fileUnwritable(path, error);
   }
 }

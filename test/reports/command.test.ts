@@ -44,7 +44,7 @@ test.serial('--out refuses a file that exists, and looks at nothing', async (t) 
   t.is(readFileSync(out, 'utf8'), 'mine');
   const nowhere = await runHere(scratch, 'verify', ['--only', 'guard', '--out', join(scratch.folder, 'no', 'such', 'folder')]);
   t.is(nowhere.code, 2);
-  t.regex(nowhere.stderr, /^CONFIG: The file .+ cannot be made\.$/m);
+  t.regex(nowhere.stderr, /^CONFIG: The file .+ cannot be made\.\n/, 'before anything is looked at');
   t.false(existsSync(join(scratch.folder, 'no')));
 });
 

@@ -46,6 +46,15 @@ test.serial('--out refuses a folder that holds a report, before anything is dial
   t.deepEqual(readdirSync(out), ['release-check.xml']);
 });
 
+test.serial('--out refuses a place where no folder can be, before anything is dialled', async (t) => {
+  const scratch = retarget(await pgliteLane.empty(t), atAServer);
+  writeFileSync(join(scratch.folder, 'file'), '');
+  const { code, stderr, stdout } = await check(scratch, ...NAMED, '--out', join(scratch.folder, 'file', 'release'));
+  t.is(code, 2);
+  t.regex(stderr, /^CONFIG: The file .+release cannot be made\.\n.+ENOTDIR/);
+  t.is(stdout, '');
+});
+
 // --- on a server ---------------------------------------------------------------------------------------------------
 
 const server = postgresUrl === undefined ? test.skip : test.serial;
