@@ -1,7 +1,8 @@
 /** The command that compares configuration files: what it reads, the report, and the exit code. Opens nothing. */
 import type { Options } from 'yargs';
 import { SEVERITIES, type Check, type Circumstances, type Severity } from '../checks/check';
-import { configurationChecks, toConfiguration } from '../checks/configuration';
+import { configurationChecks } from '../checks/configuration';
+import { toConfiguration } from '../checks/configuration-facts';
 import { runUnopened } from '../checks/gate';
 import { readConfiguration, readVariables, type ConfigurationFile } from '../config/appsettings';
 import { ownConnections } from '../config/connections';
