@@ -96,6 +96,8 @@ export async function runCommand(definition: CommandDefinition): Promise<void> {
   const options = optionsOf(words);
   const isJson = options.includes('--json');
   const isVerbose = options.includes('--verbose');
+  // Of packages, and nothing that a user could mend: tedious makes Node warn of each server that is named by its address.
+  process.noDeprecation = !isVerbose;
   survive(process.stdout, process.stderr);
   const report = (error: unknown) => printError(error, isJson, isVerbose);
   const release = listenForInterrupts((error) => {

@@ -8,6 +8,7 @@ import { checkServerIdentity, type DetailedPeerCertificate, type TLSSocket } fro
 import { ToolkitError } from '../../lib/errors';
 import { close } from '../../lib/engines/mssql-client';
 import { mssqlLane, mssqlUrl, open, openMssql, retarget, type Scratch } from '../helpers/lanes';
+import { run } from '../helpers/script';
 
 /** The client's name, which a login carries as it is (LOGIN7, UTF-16). */
 const IN_A_LOGIN = Buffer.from('canvas-host-toolkit', 'utf16le');
@@ -45,6 +46,14 @@ if (mssqlUrl === undefined) {
     t.false(sent().includes(IN_A_LOGIN));
     await openedBy(scratch);
     t.true(sent().includes(IN_A_LOGIN), 'without TLS it is there to be read');
+  });
+
+  test.serial('mssql: a server that is named by its address is dialled with TLS, and stderr has no word of Node\'s', async (t) => {
+    if ((await certificates()).length === 0) return skip(t);
+    const scratch = retarget(await mssqlLane.ready(t), { server: '127.0.0.1', encrypt: true, trustServerCertificate: true });
+    const { code, stderr } = await run(scratch, 'list', ['15']);
+    t.is(code, 0, stderr);
+    t.notRegex(stderr, /Warning/);
   });
 }
 
