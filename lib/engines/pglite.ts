@@ -116,7 +116,7 @@ async function openFolder(folder: string): Promise<PGlite> {
   const data = dataOf(folder);
   if (!hasData(folder)) await makeData(PGlite, folder, data);
   assertVersion(data);
-  return PGlite.create(data).catch((cause: unknown) => {
+  return start(PGlite, data).catch((cause: unknown) => {
     throw faults.embeddedDamaged(data, cause);
   });
 }
@@ -127,9 +127,14 @@ async function makeData(Database: typeof PGlite, folder: string, data: string): 
     rmSync(join(folder, name), { recursive: true, force: true });
   }
   const temporary = join(folder, `db.new-${uuid()}`);
-  const database = await Database.create(temporary);
+  const database = await start(Database, temporary);
   await database.close();
   renameSync(temporary, data);
+}
+
+/** By itself it takes 128 MB for its buffers and fills them at every start, which is half the time that a start takes. */
+function start(Database: typeof PGlite, data: string): Promise<PGlite> {
+  return Database.create({ dataDir: data, startParams: [...Database.defaultStartParams, '-c', 'shared_buffers=16MB'] });
 }
 
 function assertVersion(data: string): void {

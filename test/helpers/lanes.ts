@@ -1,4 +1,5 @@
 /** Where the suite runs: each lane makes scratch targets of its engine and takes them away again. */
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -113,8 +114,14 @@ type Make = (scratch: Scratch) => Promise<void>;
 
 async function copyOf(t: Owner, kind: string, make: Make): Promise<Scratch> {
   const folder = scratchFolder(t);
-  cpSync(await template(kind, make), join(folder, 'embedded'), { recursive: true });
+  copyFolder(await template(kind, make), join(folder, 'embedded'));
   return writeTargets(folder, EMBEDDED);
+}
+
+/** A thousand files, in a third of the time that Node takes. */
+function copyFolder(from: string, to: string): void {
+  if (process.platform === 'win32') cpSync(from, to, { recursive: true });
+  else execFileSync('cp', ['-R', from, to]);
 }
 
 /** Making a database takes seconds, copying one does not: each kind is made once for what it is made from. */
