@@ -4,7 +4,7 @@ import { faults, ToolkitError } from '../errors';
 import type { Delivery, Outcome, Result } from '../hosts/change';
 import type { Receipt } from '../hosts/writing';
 import { beginHandOver, endHandOver } from './interrupts';
-import { doneText, endedText, jsonLine, receiptJson, receiptText, replacedText, SAMPLE_DATA } from './render';
+import { doneText, endedText, endLine, jsonLine, receiptJson, receiptText, replacedText, SAMPLE_DATA } from './render';
 import { failureOf, headOf, recordOf, type FileFormat } from './results';
 import { createSecretFile, isOutputLost, type SecretFile } from './streams';
 
@@ -132,13 +132,13 @@ async function concludeOutcome(request: OutputRequest, outcome: Outcome): Promis
   if (!tellsEach && format !== 'json') return;
   const isEnded = outcome.status === 'revoked' || (outcome.status === 'kept' && !request.makesGuids);
   const isShown = (file === undefined || isOne) && ['provisioned', 'rotated'].includes(outcome.status);
-  const ended = format === 'text' && isEnded ? endedText(outcome) : undefined;
   const sample = database.target.engine === 'pglite' && request.makesGuids ? `${SAMPLE_DATA}\n` : '';
-  const done = ended === undefined ? doneText(outcome) + sample : '';
+  const done = isEnded ? endLine(outcome) : doneText(outcome) + sample;
   if (outcome.status === 'rotated') notice(replacedText(outcome));
   // The GUID is out and holds: a reader that left after it (`| head -8`) changes nothing about that.
   const tell = (text: string) => (text === '' ? Promise.resolve() : print(text).catch(() => notice(text)));
-  if (!isShown) await tell(ended ?? show(request, outcome, null));
+  if (isEnded && format === 'text') return tell(endedText(outcome));
+  if (!isShown) await tell(show(request, outcome, null));
   if (format === 'text') await tell(done);
   else notice(done);
 }

@@ -123,7 +123,7 @@ export function receiptText(receipt: Receipt, hostGuid: string | null, out?: str
 
 /** How the GUID of one session ended. */
 export function endedText(outcome: Outcome): string {
-  const { canvasSessionId, createdBy, fingerprint, hostSessionId, session, status } = outcome;
+  const { canvasSessionId, createdBy, fingerprint, hostSessionId, session } = outcome;
   return (
     rows([
       ['KSESSIONS id', session.ksessionsId],
@@ -132,14 +132,18 @@ export function endedText(outcome: Outcome): string {
       ['Host session id', hostSessionId],
       ['Made by', createdBy],
       ['Fingerprint', fingerprint],
-    ]) +
-    (status === 'kept'
-      ? 'Nothing to end: it has no live host GUID. Nothing was changed.\n'
-      : "Revoked: committed and read back. It ends at the application's next login.\n")
+    ]) + endLine(outcome)
   );
 }
 
-/** The line after the commit and the look back. */
+/** The line of an end, after the commit and the look back. */
+export function endLine({ status }: Outcome): string {
+  return status === 'kept'
+    ? 'Nothing to end: it has no live host GUID. Nothing was changed.\n'
+    : "Revoked: committed and read back. It ends at the application's next login.\n";
+}
+
+/** The line of a GUID, after the commit and the look back. */
 export function doneText(outcome: Outcome): string {
   const { status, session, isSuperseded } = outcome;
   if (status === 'kept') return `Kept: KSESSIONS ${session.ksessionsId} has a live host GUID; nothing was changed.\n`;

@@ -77,11 +77,23 @@ test.serial('revoke: what it ended, in text and JSON; once more is no error and 
   const again = await runHere(scratch, 'revoke', ['15', '--json']);
   t.is(again.code, 0, again.stderr);
   t.like(jsonLines(again)[0], { status: 'kept', ksessionsId: 15, canvasSessionId: 1, hostGuid: null, operationId: null, transcripts: null });
+  t.regex(again.stderr, /^Nothing to end: it has no live host GUID\. Nothing was changed\.$/m);
   t.deepEqual(await access(scratch, ({ database }) => snapshot(database)), before);
   const never = await runHere(scratch, 'revoke', ['99999', '--json']);
   t.is(never.code, 5);
   t.like(jsonLines(never)[0], { status: 'error', code: 'HOST_SESSION_NOT_FOUND', exit: 5, ksessionsId: 99999 });
 });
+
+for (const format of ['--json', '--quiet']) {
+  test.serial(`revoke ${format}: stderr tells of an end, not of a GUID that was made`, async (t) => {
+    const scratch = shared();
+    t.is((await runHere(scratch, 'provision', ['1', '--quiet'])).code, 0);
+    const { code, stderr } = await runHere(scratch, 'revoke', ['1', format]);
+    t.is(code, 0, stderr);
+    t.regex(stderr, /^Revoked: committed and read back\. It ends at the application's next login\.$/m);
+    t.notRegex(stderr, /Provisioned|shown this once/);
+  });
+}
 
 test.serial('--dry-run of a set shows each plan, hands out nothing and writes nothing', async (t) => {
   const scratch = shared();
