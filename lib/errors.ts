@@ -513,7 +513,7 @@ export const faults = {
       'CONFIG',
       'The login may not do that.',
       `${whereIs(place)} failed with ${code}.`,
-      'Grant what is missing: read and write on schema canvas, SELECT on schema dbo.',
+      'Grant what is missing: read and write on schema canvas, SELECT on schema dbo; schema changes and identities need more (docs/guard.md).',
       { cause },
     ),
   missingObject: (place: Place, code: string, cause: unknown) =>
@@ -555,6 +555,14 @@ export const faults = {
       'The database refused what would break one of its rules.',
       `${whereIs(place)}: ${code}, ${serverMessage(cause)}`,
       'Nothing was written. Compare the schema with npm run migrate:status; report this if nobody changed it by hand.',
+      { cause },
+    ),
+  jsonMisread: (place: Place, cause: unknown) =>
+    make(
+      'SCHEMA_UNSUPPORTED',
+      'The server does not read JSON as SQL Server does.',
+      `${whereIs(place)} leaves a quote or backslash escaped: it would store another text than the trail seals.`,
+      'Nothing was written. Leave quotes and backslashes out of --reason and --created-by; a title with them cannot be copied to this server.',
       { cause },
     ),
   triggerInTheWay: (place: Place, code: string, cause: unknown) =>

@@ -115,7 +115,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
 function readTargetsFile(path: string): TargetsFile {
   const parsed = parseJson(readText(path), { comments: false });
   if ('faults' in parsed) throw faults.targetsInvalid(path, parsed.faults);
-  if (!valid(parsed.value)) throw faults.targetsInvalid(path, (valid.errors ?? []).map(sayError));
+  if (!valid(parsed.value)) throw faults.targetsInvalid(path, sayErrors(valid.errors ?? []));
   return parsed.value;
 }
 
@@ -127,15 +127,26 @@ function readText(path: string): string {
   }
 }
 
+/** What a text must be, by the last part of its path; of anything else it is a name of the list's own. */
+const FORMS: Readonly<Record<string, string>> = {
+  server: 'must be a host name or an address; a named instance is reached by its host and "port"',
+  credentials: 'must be the beginning of names of variables: capital letters, digits and _',
+  default: 'may hold letters, digits and _ . - only',
+  targets: 'may hold letters, digits and _ . - only',
+};
+const PLAIN = 'must be plain ASCII without blanks at its ends: other letters can look alike';
+
+/** That a target fits neither kind is said by what keeps it from its own kind. */
+const sayErrors = (errors: readonly ErrorObject[]) => errors.filter(({ keyword }) => keyword !== 'if').map(sayError);
+
 /** Ajv's own paths and messages, plus the word that its messages leave out. */
 function sayError(error: ErrorObject): string {
   const params = error.params as Record<string, unknown>;
-  if (error.keyword === 'pattern' && error.instancePath.endsWith('/server')) {
-    return `${error.instancePath} must be a host name or an address; a named instance is reached by its host and "port"`;
-  }
-  const extra = params['additionalProperty'] ?? params['propertyName'] ?? params['allowedValues'];
+  const place = error.instancePath || '/';
+  const extra = params['additionalProperty'] ?? params['propertyName'] ?? params['allowedValues'] ?? error.propertyName;
   const detail = extra === undefined ? '' : ` (${JSON.stringify(extra)})`;
-  return `${error.instancePath || '/'} ${error.message ?? 'is not valid'}${detail}`;
+  const form = error.keyword === 'pattern' ? (FORMS[place.split('/').at(-1) ?? ''] ?? PLAIN) : (error.message ?? 'is not valid');
+  return `${place} ${form}${detail}`;
 }
 
 function toTarget(name: string, entry: TargetEntry, file: TargetsFile, folder: string): Target {

@@ -127,3 +127,6 @@ export const APPEND_ONLY = { postgres: 'CH002', mssql: 50002 } as const satisfie
 
 /** The codes with which a statement of a migration itself says that it cannot work on what it finds. */
 export const SCHEMA_UNSUPPORTED = { postgres: 'CH001', mssql: 50001 } as const satisfies Record<Dialect, unknown>;
+
+/** The number with which a statement says that SQL Server's likeness leaves the escapes of JSON in the text it reads. */
+export const JSON_MISREAD = 50003;

@@ -9,6 +9,7 @@ import type { Identity } from '../guard/marker';
 import {
   APPEND_ONLY,
   CONNECT_TIMEOUT_MS,
+  JSON_MISREAD,
   REQUEST_TIMEOUT_MS,
   SCHEMA_LOCK_TIMEOUT_MS,
   SCHEMA_UNSUPPORTED,
@@ -241,7 +242,7 @@ function isVerdict(error: unknown): boolean {
 const NUMBERS: readonly (readonly [readonly number[], Explain])[] = [
   [[18451, 18452, 18456, 18461, 18470, 18486, 18487, 18488, 40532, 40615, 40914], faults.loginRefused],
   [[911, 4060, 4064], faults.noSuchDatabase],
-  [[229, 230, 262, 297, 300, 916, 1088, 3701, 4902, 4924, 15151, 15247], faults.notGranted],
+  [[229, 230, 262, 297, 300, 916, 1088, 2557, 2571, 2760, 3701, 3704, 4902, 4924, 15151, 15247], faults.notGranted],
   [[207, 208, 2812], missing],
   [UNAVAILABLE, faults.unreachable],
   [[1205, 3960, 3961, THROWN.deadlocked], faults.conflict],
@@ -252,6 +253,7 @@ const NUMBERS: readonly (readonly [readonly number[], Explain])[] = [
   [[544, 547, 515, 1934], faults.refusedByDatabase],
   [[2628, 8152], faults.tooLong],
   [[334], faults.triggerInTheWay],
+  [[JSON_MISREAD], (where, _code, error) => faults.jsonMisread(where, error)],
   [[THROWN.moved], (where) => faults.movedInWrite(where)],
 ];
 

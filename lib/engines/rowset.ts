@@ -5,7 +5,7 @@
  * https://www.postgresql.org/docs/current/functions-json.html, https://learn.microsoft.com/sql/t-sql/functions/openjson-transact-sql
  */
 import type { Writer } from './database';
-import type { Dialect } from './engine';
+import { JSON_MISREAD, type Dialect } from './engine';
 import type { Row } from './rows';
 
 /** What a column of a rowset holds. */
@@ -37,6 +37,15 @@ export function rowset(dialect: Dialect, alias: string, columns: Columns): strin
 /** The parameter of a rowset. Times go as ISO 8601, UTC. */
 export function rowsetOf(rows: readonly Readonly<Record<string, Value>>[]): string {
   return JSON.stringify(rows);
+}
+
+/**
+ * To stand before a statement that stores a rowset. Babelfish leaves `\"` and `\\` as they are: another text would be
+ * stored than the one that the trail seals.
+ */
+function readable(dialect: Dialect, json: string): string {
+  if (dialect !== 'mssql' || !json.includes('\\')) return '';
+  return `IF JSON_VALUE(N'["\\""]', N'$[0]') <> N'"' THROW ${JSON_MISREAD}, N'This server leaves escapes in JSON text.', 1;\n`;
 }
 
 /** A set of ids as a rowset of one column, `id`. */
@@ -75,10 +84,11 @@ export async function insertSet<C extends Columns>(
   if (rows.length === 0) return [];
   const names = Object.keys(columns);
   const { output, suffix } = bringBack(writer.dialect, returning);
+  const json = rowsetOf(rows);
   const inserted = await writer.write<Row>(
-    `INSERT INTO canvas."${table}" (${names.map((name) => `"${name}"`).join(', ')})${output}
+    `${readable(writer.dialect, json)}INSERT INTO canvas."${table}" (${names.map((name) => `"${name}"`).join(', ')})${output}
      SELECT ${names.map((name) => `r."${name}"`).join(', ')} FROM ${rowset(writer.dialect, 'r', columns)}${suffix}`,
-    [rowsetOf(rows)],
+    [json],
   );
   if (returning.length > 0) assertAll(table, inserted.length, rows.length);
   return inserted;
@@ -116,10 +126,11 @@ export async function updateWhatIsThere<C extends Columns>(
     .join(', ');
   const { output, suffix } = bringBack(writer.dialect, [key], `"${table}".`);
   const condition = onlyWhere === undefined ? '' : ` AND ${onlyWhere.condition}`;
+  const json = rowsetOf(rows);
   const updated = await writer.write<Row>(
-    `UPDATE canvas."${table}" SET ${set}${output} FROM ${rowset(writer.dialect, 'r', columns)}
+    `${readable(writer.dialect, json)}UPDATE canvas."${table}" SET ${set}${output} FROM ${rowset(writer.dialect, 'r', columns)}
      WHERE "${table}"."${key}" = r."${key}"${condition}${suffix}`,
-    [rowsetOf(rows), ...(onlyWhere?.bindings ?? [])],
+    [json, ...(onlyWhere?.bindings ?? [])],
   );
   return new Set(updated.map((row) => String(row[key]))).size;
 }

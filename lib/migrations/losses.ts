@@ -34,7 +34,8 @@ export async function lockWhatWasMade(
     await writer.sql.raw(
       writer.dialect === 'postgres'
         ? `LOCK TABLE ${qualified(table)} IN ACCESS EXCLUSIVE MODE`
-        : `SELECT TOP (0) 1 AS [locked] FROM ${qualified(table)} WITH (TABLOCKX, HOLDLOCK)`,
+        : // A hint counts where the table is read, and for TOP (0) it need not be.
+          `SELECT TOP (1) 1 AS [locked] FROM ${qualified(table)} WITH (TABLOCKX, HOLDLOCK)`,
     );
   }
 }

@@ -48,9 +48,11 @@ const FAULTS: readonly (readonly [string, string, RegExp])[] = [
   ['Windows authentication', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, integratedSecurity: true } } }), /"integratedSecurity"/],
   ['no database', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, database: undefined } } }), /'database'/],
   ['a port that is none', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, port: 0 } } }), /\/targets\/dev\/port/],
-  ['a look-alike name', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, database: 'KSESSIONS_DЕV' } } }), /\/database/],
+  ['a look-alike name', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, database: 'KSESSIONS_DЕV' } } }), /: \S+ \/targets\/dev\/database must be plain ASCII without blanks at its ends: other letters can look alike The schema/],
   ['a name with a space at its end', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, database: 'X ' } } }), /\/database/],
-  ['a name of a target with a slash', JSON.stringify({ default: 'a/b', targets: { 'a/b': DEV } }), /\/default/],
+  ['a name of a target with a slash', JSON.stringify({ default: 'a/b', targets: { 'a/b': DEV } }), /\/default may hold letters, digits/],
+  ['a target of such a name', JSON.stringify({ default: 'dev', targets: { dev: DEV, 'a/b': DEV } }), /\/targets may hold letters, digits and _ \. - only \("a\/b"\)/],
+  ['a prefix of no variable', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, credentials: 'dev-1' } } }), /\/credentials must be the beginning of names of variables/],
   ['several faults, all told', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, port: 0, host: 1 } } }), /host.+port|port.+host/],
   ['TLS off the loopback without encryption', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, encrypt: false } } }), /CONFIG: .+loopback only, and AHHOME/],
   ['a certificate nobody checks', JSON.stringify({ default: 'dev', targets: { dev: { ...DEV, trustServerCertificate: true } } }), /trustServerCertificate/],
@@ -61,6 +63,7 @@ for (const [what, text, expected] of FAULTS) {
     const refusal = told(() => chooseTarget(settingsFor(text)));
     t.regex(refusal, expected);
     t.regex(refusal, /^CONFIG: /);
+    t.notRegex(refusal, /pattern|"else"|"then"/, 'in words, not in those of the schema');
   });
 }
 

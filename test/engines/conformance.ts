@@ -61,6 +61,24 @@ export function exercise(lane: Lane): void {
     });
   });
 
+  test.serial(name('text is stored as it was given, or nothing is: quotes, backslashes, signs of other scripts'), async (t) => {
+    await withCleared(t, async (open) => {
+      const before = await rowsOf(open.database);
+      const [actor, reason] = ['DOMAIN\\ada', `it's "lost" \\n ]x{ % ? :a \u0625\u0644\u{1F600}`];
+      const made = await provisionHere(open, { ksessionsId: 15, actor, reason }).catch((error: unknown) => error);
+      if (made instanceof ToolkitError && lane.name === 'mssql') {
+        // Babelfish, which leaves the escapes of JSON in a text, and SQL Server does not.
+        t.is(made.code, 'SCHEMA_UNSUPPORTED');
+        t.deepEqual(await rowsOf(open.database), before);
+        t.is((await open.database.canvas.ask(`SELECT 1 AS "one" WHERE SERVERPROPERTY('Babelfish') = 1`)).length, 1);
+        return;
+      }
+      const [event] = await open.database.canvas.ask('SELECT e."Actor", e."Reason" FROM canvas."HostSessionEvents" e');
+      t.deepEqual(event, { Actor: actor, Reason: reason });
+      t.deepEqual((await hostSessions(open, 15))[0]?.chain, { holds: true, events: 1 });
+    });
+  });
+
   test.serial(name('an unknown session, one without transcripts and a past date write nothing'), async (t) => {
     await withCleared(t, async (open) => {
       const before = await snapshot(open.database);

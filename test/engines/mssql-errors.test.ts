@@ -10,8 +10,8 @@ import { pretending, refusal, startResponder, table, type Script } from '../help
 const OF_STATEMENTS: Readonly<Partial<Record<Code, readonly number[]>>> = {
   LOCKED: [1222, 51222],
   CONFLICT: [1205, 51205, 3960, 3961, 2601, 2627, 544, 547, 515, 1934],
-  CONFIG: [911, 4060, 229, 230, 262, 916, 207, 208, 2812],
-  SCHEMA_UNSUPPORTED: [2628, 8152],
+  CONFIG: [911, 4060, 229, 230, 262, 916, 2557, 2571, 2760, 3704, 207, 208, 2812],
+  SCHEMA_UNSUPPORTED: [2628, 8152, 50003],
   UNREACHABLE: [615, 924, 926, 927, 942, 3906, 4221, 6005, 10928, 10929, 40197, 40501, 40613, 49918, 49919, 49920],
   GUARD_IDENTITY: [51000],
 };
