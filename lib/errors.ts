@@ -476,14 +476,23 @@ export const faults = {
         : 'Look for a long-running transaction that blocks it, then run the command again.',
       { cause },
     ),
+  /** Of a run's own lock it is told how long it was waited for; other locks have other bounds. */
   locked: (place: Place, cause: unknown) =>
-    make(
-      'LOCKED',
-      'Another run has the lock.',
-      `${whereIs(place)} waited ${place.waitMs / 1000} s for it.`,
-      'Let the other run end, then try again; --wait SECONDS waits longer.',
-      { cause },
-    ),
+    place.stage === 'taking the lock'
+      ? make(
+          'LOCKED',
+          'Another run has the lock.',
+          `${whereIs(place)} waited ${place.waitMs / 1000} s for it.`,
+          'Let the other run end, then try again; --wait SECONDS waits longer.',
+          { cause },
+        )
+      : make(
+          'LOCKED',
+          'Somebody else has a lock on what is needed.',
+          `${whereIs(place)} did not get it in time, while ${place.stage}.`,
+          'Look for a long-running transaction that blocks it (the application, a backup, an open query window), then run the command again.',
+          { cause },
+        ),
   tlsFailed: (place: Place, code: string, cause: unknown) =>
     make(
       'CONFIG',

@@ -40,6 +40,9 @@ const CLOCK = `REPLACE(CONVERT(char(23), SYSUTCDATETIME(), 121), ' ', 'T') + 'Z'
 /** Errors that our own batches throw, numbered after the server's own where there is one. */
 const THROWN = { moved: 51000, deadlocked: 51205, notLocked: 51222 } as const;
 
+/** How much earlier than a statement that reads its wait for a lock ends. */
+const READING_GRACE_MS = 5_000;
+
 const literal = (text: string) => `N'${text.replaceAll("'", "''")}'`;
 
 export const mssql: Engine = {
@@ -57,7 +60,9 @@ export const mssql: Engine = {
     // The server compares the names, under its own rules.
     const question = `SELECT CAST(CASE WHEN DB_ID(${literal(target[dial.role].database)}) = DB_ID() THEN 1 ELSE 0 END AS bit)
       AS [isExpected], ${IDENTITY};`;
-    const [row] = await askRaw(connection, `${question} SET LOCK_TIMEOUT ${dial.waitMs};`, CONNECT_TIMEOUT_MS);
+    // The wait of a statement that reads ends before the statement's own bound: then it is told what was waited for.
+    const waitMs = Math.min(dial.waitMs, REQUEST_TIMEOUT_MS - READING_GRACE_MS);
+    const [row] = await askRaw(connection, `${question} SET LOCK_TIMEOUT ${waitMs};`, CONNECT_TIMEOUT_MS);
     return { ...toIdentity(row), isExpected: row !== undefined && flagOf(row, 'isExpected') };
   },
 

@@ -1,10 +1,11 @@
 /** What SQL Server and its driver say, in our words: the errors come over the wire, from a server that gives them. */
 import test, { type ExecutionContext } from 'ava';
-import { explain } from '../../lib/engines/database';
+import { explain, withTransaction } from '../../lib/engines/database';
 import { mssql } from '../../lib/engines/mssql';
 import { redacted, ToolkitError, type Code } from '../../lib/errors';
+import { permitWriting } from '../../lib/guard/guard';
 import { open, retarget, targetAt } from '../helpers/lanes';
-import { pretending, refusal, startResponder, table, type Script } from '../helpers/tds-responder';
+import { PRETENDED, pretending, refusal, startResponder, table, type Script } from '../helpers/tds-responder';
 
 /** Numbers that the server gives for a statement, by the code they become. */
 const OF_STATEMENTS: Readonly<Partial<Record<Code, readonly number[]>>> = {
@@ -53,6 +54,24 @@ for (const [code, numbers] of Object.entries(OF_STATEMENTS)) {
     });
   });
 }
+
+test("a run's own lock and the locks of others are told apart, and the wait for one of others ends before the statement", async (t) => {
+  const locked: Script = ({ sql }) => {
+    if (sql === 'SELECT 1' || sql === 'UPDATE') return refusal(1222, 'Lock request time out period exceeded.');
+    return sql.includes('sp_getapplock') ? refusal(51222, 'sp_getapplock: not granted in time.') : undefined;
+  };
+  const server = await startResponder(t, pretending(locked));
+  await open(targetAt(t, server.port, 'mssql'), async (database) => {
+    const permit = permitWriting(database.canvas.admission, { target: 'scratch', environment: 'test', ...PRETENDED });
+    const tell = async (work: Promise<unknown>) => words(explain(database, await t.throwsAsync(work)) as ToolkitError);
+    const write = (lock?: string) => withTransaction(database, permit, lock, (writer) => writer.sql.raw('UPDATE'));
+    t.regex(await tell(write('x')), /^Another run has the lock\.\n.+ waited \d+ s for it\.\n.+ --wait SECONDS/);
+    t.regex(await tell(write()), /^Somebody else has a lock .+\n.+ while writing\.\nLook for a long-running transaction/);
+    t.regex(await tell(database.canvas.ask('SELECT 1')), /^Somebody else has a lock .+\n.+ while reading\.\nLook for/);
+  });
+  const opening = server.heard.find(({ sql }) => sql.includes('isExpected'))?.sql;
+  t.regex(opening ?? '', /SET LOCK_TIMEOUT 25000;$/);
+});
 
 test('a database of an old compatibility level is told as what it is', async (t) => {
   const script = pretending(({ sql }) => (sql === 'SELECT 1' ? refusal(208, "Invalid object name 'OPENJSON'.") : undefined));
