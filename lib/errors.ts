@@ -1114,7 +1114,7 @@ export const faults = {
   notCommitted: (ids: readonly number[], operationId: string, cause: ToolkitError) =>
     make(
       cause.code,
-      `${cause.message} ${ids.length === 1 ? 'The host GUID' : `Each of the ${ids.length} host GUIDs`} of operation ${operationId} is void.`,
+      `${cause.message} ${ids.length === 1 ? `The host GUID of ${sessions(ids)}` : `Each of the ${ids.length} host GUIDs`}, operation ${operationId}, is void.`,
       cause.why,
       `An earlier GUID still works. ${cause.hint}`,
       { ...about(ids), operationId, cause },
@@ -1122,7 +1122,7 @@ export const faults = {
   outcomeUnknown: (ids: readonly number[], operationId: string, cause: unknown) =>
     make(
       'OUTCOME_UNKNOWN',
-      `It is not known whether operation ${operationId} was committed.`,
+      `It is not known whether operation ${operationId} for ${sessions(ids)} was committed.`,
       'The connection was lost at COMMIT and the database could not be asked since.',
       `Keep the printed GUID and the earlier one. When the database answers again: ${LOOK_UP}`,
       { ...about(ids), operationId, cause },

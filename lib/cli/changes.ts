@@ -210,7 +210,8 @@ async function apply(task: Task, pages: Iterable<Page> | AsyncIterable<Page>, to
   const request = { pages, batchSize, verbFor, tell, isStopped: () => isStopped, maxFailures };
   const tally = await changeMany(database, permit, keys, request, output.delivery)
     .catch((error: unknown) => {
-      if (total > 1) run.notice(`\n${tallyText(counts, makesGuids ? file?.path : undefined)}${hint()}\n`);
+      const told = Object.keys(counts).length === 0 ? 'None was told as done.\n' : tallyText(counts, makesGuids ? file?.path : undefined);
+      if (total > 1) run.notice(`\n${told}${hint()}\n`);
       throw explain(database, error);
     })
     .finally(() => {

@@ -242,10 +242,20 @@ function exerciseCutOff(lane: Lane): void {
     t.is(cut.rest.length, 1);
     const [error = {}] = cut.rest;
     t.like(error, { status: 'error', exit: 2, ksessionsId: 15, operationId: cut.operationId });
-    const isVoid = `The host GUID of operation ${String(cut.operationId)} is void.`;
+    const isVoid = `The host GUID of KSESSIONS session 15, operation ${String(cut.operationId)}, is void.`;
     t.true(String(error['message']).includes(isVoid));
     t.regex(String(error['hint']), /^An earlier GUID still works\./);
     t.deepEqual(cut.row, { chain: { holds: true, events: 1 }, valid: [cut.earlier] });
+  });
+
+  test.serial(`${name}: of several, the failure of the first says which it is, and not that there was nothing to do`, async (t) => {
+    const scratch = await lane.ready(t);
+    const hook = () => ({ onStatement: atFirst(isCommit, 'cut') });
+    const { finished } = await runThroughProxy(lane, scratch, ['provision', '15', '212', '--quiet'], hook);
+    t.is(finished.code, 2, finished.stderr);
+    t.regex(finished.stderr, /^None was told as done\.$/m);
+    t.regex(finished.stderr, /^[A-Z]+: .+ The host GUID of KSESSIONS session 15, operation \S+, is void\.$/m);
+    t.notRegex(finished.stderr, /Nothing to do/);
   });
 
   test.serial(`${name}: a COMMIT that arrives after the client was cut off is waited for`, async (t) => {
@@ -310,7 +320,7 @@ function exerciseSilence(lane: Lane): void {
   const places = [
     ['at the question who it is', (sql: string) => /isExpected/.test(sql), 'TIMEOUT', /while asking who it is/],
     ['at the lock', isLock, 'TIMEOUT', /while taking the lock/],
-    ['at COMMIT, for ever', isCommit, 'OUTCOME_UNKNOWN', /not known whether operation/],
+    ['at COMMIT, for ever', isCommit, 'OUTCOME_UNKNOWN', /not known whether operation \S+ for KSESSIONS session 15 was/],
   ] as const;
   for (const [place, isPlace, code, words] of places) {
     test.serial(`${name}: a server that falls silent ${place} ends the command: ${code}`, async (t) => {
