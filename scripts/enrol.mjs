@@ -24,7 +24,7 @@ await toolkit.runCommand({
       const confirmed =
         run.words.text('confirm') ??
         (await toolkit.askText('The name of the database, as printed above after "canvas":', '--confirm NAME'));
-      for (const finding of await toolkit.findHarm(database)) run.notice(`Warning: ${finding}\n`);
+      for (const finding of await toolkit.findHarm(database)) run.notice(`Warning: ${render.plain(finding)}\n`);
       const enrolment = await toolkit.enrol(database, confirmed, actor);
       await run.print(
         run.words.flag('json')

@@ -84,8 +84,8 @@ function eventText(event: HostSessionEvent): string {
   const expires = newFingerprint === null ? '' : `  expires ${expiresAt === null ? 'never' : `${expiresAt.toISOString().slice(0, 19)}Z`}`;
   const linked = action === 'linked' ? `  ${ksessionsId === null ? 'to no KSESSIONS session' : `to KSESSIONS ${ksessionsId}`}` : '';
   return (
-    `${String(sequence).padStart(5)}  ${at}  ${action.padEnd(12)}  by ${plain(event.actor)}\n` +
-    (fingerprints + linked === '' ? '' : `       ${`fingerprint ${fingerprints}`}${expires}${linked}\n`) +
+    `${String(sequence).padStart(5)}  ${at}  ${plain(action).padEnd(12)}  by ${plain(event.actor)}\n` +
+    (fingerprints + linked === '' ? '' : `       fingerprint ${plain(fingerprints)}${expires}${linked}\n`) +
     (reason === null ? '' : `       because: ${plain(reason)}\n`) +
     `       operation ${operationId}\n`
   );

@@ -29,7 +29,7 @@ export const jsonLine = (value: object) => `${JSON.stringify(value)}\n`;
 export function banner({ target, canvas, source }: Database): string {
   const name = (reader: typeof canvas) => {
     const { database, server, serverId, databaseId } = reader.admission.identity;
-    return `${database} on ${server} (ids ${serverId}/${databaseId})`;
+    return plain(`${database} on ${server} (ids ${serverId}/${databaseId})`);
   };
   const sample = target.engine === 'pglite' ? ', sample data' : '';
   return (
@@ -218,7 +218,7 @@ export function tallyText(counts: Readonly<Record<string, number>>, out: string 
 /** An enrolment, as old and new identity where the database moved. */
 export function enrolmentText({ before, after }: Enrolment): string {
   const say = (marker: Marker) =>
-    `${marker.target} (${marker.environment}): ${marker.database}, ids ${marker.serverId}/${marker.databaseId}`;
+    plain(`${marker.target} (${marker.environment}): ${marker.database}, ids ${marker.serverId}/${marker.databaseId}`);
   const isSame = before !== undefined && say(before) === say(after);
   if (isSame) return `Already enrolled as ${say(after)}\n`;
   return `${before === undefined ? '' : `Was      ${say(before)}\n`}Enrolled ${say(after)}\n`;
