@@ -26,12 +26,13 @@ import { flagOf, textOf, type Row } from './rows';
 
 /**
  * The server's own name, the database's name and the moment the server made or renamed it: a restored or renamed
- * copy has another. `server` is how the server itself sees the address of this connection.
+ * copy has another. Found by its name: on Azure SQL sys.databases and DB_ID() count differently.
+ * https://learn.microsoft.com/sql/t-sql/functions/db-id-transact-sql
  */
 const IDENTITY = `
   DB_NAME() AS [database],
   CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS [serverId],
-  (SELECT CONVERT(nvarchar(40), d.create_date, 126) FROM sys.databases d WHERE d.database_id = DB_ID()) AS [databaseId],
+  (SELECT CONVERT(nvarchar(40), d.create_date, 126) FROM sys.databases d WHERE d.name = DB_NAME()) AS [databaseId],
   CONCAT(N'SQL Server ', CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(40)),
     N' ' + CAST(SERVERPROPERTY('ServerName') AS nvarchar(128))) AS [server]`;
 
@@ -299,6 +300,8 @@ function withoutNumber(error: unknown, where: Where): ToolkitError | undefined {
       return faults.timedOut(where, 'ETIMEOUT', error);
     case 'ELOGIN':
       return faults.loginRefused(where, 'ELOGIN', error);
+    case 'EGARBLED':
+      return faults.garbled(where, error);
     case 'EENCRYPT':
       return faults.tlsFailed(where, 'no TLS on the server', error);
     case 'ESOCKET':

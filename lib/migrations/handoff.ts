@@ -272,7 +272,7 @@ function addBooks(script: ScriptFile, steps: readonly Step[], books: readonly st
   INSERT INTO ${MARKER} ([Target], [Environment], [ServerId], [DatabaseName], [DatabaseId], [EnrolledAt], [EnrolledBy])
   SELECT N'handoff', N'production', CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)), d.name,
     CONVERT(nvarchar(40), d.create_date, 126), SYSUTCDATETIME(), LEFT(ORIGINAL_LOGIN(), 128)
-  FROM sys.databases d WHERE d.database_id = DB_ID();`);
+  FROM sys.databases d WHERE d.name = DB_NAME();`);
   const known = steps.map(({ file }) => text(file.name)).join(',\n  ');
   script.step(`IF EXISTS (SELECT 1 FROM ${LEDGER} WHERE [Name] NOT IN (\n  ${known}))
   THROW ${THROWN.ledger}, N'The ledger has migrations that this bundle has not: take the newer bundle.', 1;`);

@@ -15,7 +15,7 @@ IF @code < 0 THROW 51222, N'sp_getapplock: not granted in time.', 1;
 SELECT 
   DB_NAME() AS [database],
   CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS [serverId],
-  (SELECT CONVERT(nvarchar(40), d.create_date, 126) FROM sys.databases d WHERE d.database_id = DB_ID()) AS [databaseId],
+  (SELECT CONVERT(nvarchar(40), d.create_date, 126) FROM sys.databases d WHERE d.name = DB_NAME()) AS [databaseId],
   CONCAT(N'SQL Server ', CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(40)),
     N' ' + CAST(SERVERPROPERTY('ServerName') AS nvarchar(128))) AS [server], REPLACE(CONVERT(char(23), SYSUTCDATETIME(), 121), ' ', 'T') + 'Z' AS [now]
 GO

@@ -4,7 +4,7 @@ SELECT CAST(CASE WHEN DB_ID(N'DATABASE') = DB_ID() THEN 1 ELSE 0 END AS bit)
       AS [isExpected], 
   DB_NAME() AS [database],
   CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS [serverId],
-  (SELECT CONVERT(nvarchar(40), d.create_date, 126) FROM sys.databases d WHERE d.database_id = DB_ID()) AS [databaseId],
+  (SELECT CONVERT(nvarchar(40), d.create_date, 126) FROM sys.databases d WHERE d.name = DB_NAME()) AS [databaseId],
   CONCAT(N'SQL Server ', CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(40)),
     N' ' + CAST(SERVERPROPERTY('ServerName') AS nvarchar(128))) AS [server]; SET LOCK_TIMEOUT 25000
 GO

@@ -134,7 +134,7 @@ IF NOT EXISTS (SELECT 1 FROM [canvas].[Environment])
   INSERT INTO [canvas].[Environment] ([Target], [Environment], [ServerId], [DatabaseName], [DatabaseId], [EnrolledAt], [EnrolledBy])
   SELECT N'handoff', N'production', CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)), d.name,
     CONVERT(nvarchar(40), d.create_date, 126), SYSUTCDATETIME(), LEFT(ORIGINAL_LOGIN(), 128)
-  FROM sys.databases d WHERE d.database_id = DB_ID();
+  FROM sys.databases d WHERE d.name = DB_NAME();
 GO
 
 IF ISNULL(DB_ID(N'EXAMPLE'), -1) <> DB_ID() BEGIN RAISERROR (N'This database is not EXAMPLE.', 16, 1); SET NOEXEC ON; THROW 51000, N'This database is not EXAMPLE.', 1; END;
