@@ -466,6 +466,14 @@ export const faults = {
       'Check that the server runs and that this machine may reach that port.',
       { cause },
     ),
+  garbled: (place: Place, cause: unknown) =>
+    make(
+      'UNREACHABLE',
+      `What answers does not speak the language of the database, while ${place.stage}.`,
+      `${whereIs(place)} sent what cannot be read.`,
+      'Check that this port is the database and not another service, and what stands between (a proxy, a gateway).',
+      { cause },
+    ),
   timedOut: (place: Place, code: string, cause: unknown) =>
     make(
       'TIMEOUT',

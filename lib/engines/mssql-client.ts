@@ -3,9 +3,10 @@
  * queue for every client of the process; here each connection has its own turns, a failed transaction takes no
  * further statement, and a connection that could not be rolled back is never used again.
  */
+import type { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { Knex } from 'knex';
 import type Dialect from 'knex/lib/dialects/mssql/index.js';
 import type { Cell, Query } from 'knex/lib/dialects/mssql/index.js';
@@ -21,6 +22,12 @@ const load = createRequire(__filename);
 /** Thrown for a statement of a transaction that is over: sent, it would commit by itself. */
 export class TransactionOver extends Error {
   override readonly name = 'TransactionOver';
+}
+
+/** Thrown for an answer that is none of a SQL Server's: another service, or what stands between. */
+export class Garbled extends Error {
+  override readonly name = 'Garbled';
+  readonly code = 'EGARBLED';
 }
 
 /** Each connection's last turn; the next begins when it is over, however it ended. */
@@ -47,6 +54,8 @@ interface Inside {
   readonly messageIo: { readonly tlsNegotiationComplete: boolean };
   /** Sends user and password; called once for every server that is dialled, a redirection included. */
   sendLogin7Packet(): void;
+  /** Reads one answer; nobody listens to the errors of the stream within. */
+  createTokenStreamParser(message: unknown, handler: unknown): EventEmitter & { readonly parser: Readable };
 }
 
 const inside = (connection: Connection) => connection as unknown as Inside;
@@ -295,8 +304,12 @@ export async function connect(connection: Connection): Promise<Connection> {
   connection.on('error', (error) => dispose(connection, error));
   connection.once('end', () => dispose(connection, 'The connection is closed.'));
   guardThePassword(connection);
+  guardTheProcess(connection);
   const { connectTimeout } = inside(connection).config.options;
-  await answered(connection, connectTimeout, (done) => connection.connect(done)).catch((error: Error) => {
+  await answered(connection, connectTimeout, (done) => connection.connect(done)).catch((thrown: Error) => {
+    // These come out of reading the answer; all that is meant to be said has a code.
+    const isMeant = 'code' in thrown && !(thrown instanceof RangeError);
+    const error = isMeant ? thrown : new Garbled('The first answer cannot be read.', { cause: thrown });
     // Once the server has answered at all, what is left is the login. The driver drops the number of its refusal.
     const stage = (inside(connection).socket?.bytesRead ?? 0) > 0 ? 'logging in' : 'connecting';
     throw Object.assign(error, { stage }, refusal === undefined ? {} : { number: refusal });
@@ -320,6 +333,24 @@ function guardThePassword(connection: Connection): void {
     const address = inner.socket?.remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
     if (!inner.config.options.encrypt && !isLoopback(address)) throw faults.plainOffLoopback(address);
     sendLogin();
+  };
+}
+
+/**
+ * The driver throws what it cannot read into an event that nobody listens to, and the process falls with it. Here it is
+ * an error of the login, or of the connection and so of the statement under way.
+ */
+function guardTheProcess(connection: Connection): void {
+  const inner = inside(connection);
+  const make = inner.createTokenStreamParser.bind(connection);
+  inner.createTokenStreamParser = (message, handler) => {
+    const answer = make(message, handler);
+    answer.parser.on('error', (cause) => {
+      const error = new Garbled('The answer cannot be read.', { cause });
+      if ('connected' in connection) inner.socket?.destroy(error);
+      else answer.emit('error', error);
+    });
+    return answer;
   };
 }
 

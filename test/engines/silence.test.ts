@@ -86,6 +86,25 @@ for (const [what, begins, expected] of STAGES) {
   });
 }
 
+/**
+ * No token begins with 0 ([MS-TDS] 2.2.7), and as an answer to the first message it is no list of options either; a token
+ * of SSPI (0xED) can be read and belongs to no answer here.
+ */
+const GARBAGE = { 'cannot be read': Buffer.from([0, 0, 1, 2, 3, 4, 5, 6]), 'belongs elsewhere': Buffer.from([0xed, 0, 0]) };
+
+for (const [kind, garbage] of Object.entries(GARBAGE)) {
+  for (const [what, begins, expected] of STAGES.slice(1)) {
+    const stage = / while (.+)\\./.exec(expected.source)?.[1] ?? 'committing';
+    test.serial(`an answer ${what} that ${kind} ends the work, not the process, and the message names the stage`, async (t) => {
+      const server = await startResponder(t, pretending((heard) => (begins(heard) ? [garbage] : undefined)));
+      const outcome = await open(targetAt(t, server.port, 'mssql'), work).then(() => 'done', told);
+      const isCommit = stage === 'committing';
+      t.regex(outcome, isCommit ? /^CommitUnknown: .+ EGARBLED$/ : new RegExp(`^UNREACHABLE: .+ the language of the database, while ${stage}\\. `));
+      t.notRegex(outcome, /canary/);
+    });
+  }
+}
+
 test.serial('nothing is wrong with the work: a server that answers everything lets it end', async (t) => {
   const [outcome, server] = await workAgainst(t, () => false, 'silence');
   t.is(outcome, 'done');
