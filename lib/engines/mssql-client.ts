@@ -318,6 +318,9 @@ export async function connect(connection: Connection): Promise<Connection> {
   return Object.assign(connection, { connected: true });
 }
 
+/** A gateway sends on to the server, and that one to a replica; servers that send to each other would do so without end. */
+const MOST_LOGINS = 5;
+
 /**
  * Where a server says that it has no TLS, the driver goes on without: whoever stands between could say so in the
  * server's place and read the password. Where none is asked for, the password stays on this machine: a name such as
@@ -326,7 +329,10 @@ export async function connect(connection: Connection): Promise<Connection> {
 function guardThePassword(connection: Connection): void {
   const inner = inside(connection);
   const sendLogin = inner.sendLogin7Packet.bind(connection);
+  let logins = 0;
   inner.sendLogin7Packet = () => {
+    logins += 1;
+    if (logins > MOST_LOGINS) throw Object.assign(new Error('The server sends on and on.'), { code: 'EREDIRECT' });
     if (inner.config.options.encrypt && !inner.messageIo.tlsNegotiationComplete) {
       throw Object.assign(new Error('The server offers no TLS.'), { code: 'EENCRYPT' });
     }

@@ -316,6 +316,7 @@ function withoutNumber(error: unknown, where: Where): ToolkitError | undefined {
     case 'ECONNCLOSED':
     case 'EINVALIDSTATE':
     case 'EINSTLOOKUP':
+    case 'EREDIRECT':
       return faults.unreachable(where, codeOf(error), error);
     default:
       return undefined;

@@ -5,7 +5,7 @@ import { mssql } from '../../lib/engines/mssql';
 import { redacted, ToolkitError, type Code } from '../../lib/errors';
 import { permitWriting } from '../../lib/guard/guard';
 import { open, retarget, targetAt } from '../helpers/lanes';
-import { PRETENDED, pretending, refusal, startResponder, table, type Script } from '../helpers/tds-responder';
+import { PRETENDED, pretending, redirection, refusal, startResponder, table, type Script } from '../helpers/tds-responder';
 
 /** Numbers that the server gives for a statement, by the code they become. */
 const OF_STATEMENTS: Readonly<Partial<Record<Code, readonly number[]>>> = {
@@ -142,6 +142,22 @@ async function refusedAtLogin(t: ExecutionContext, ...numbers: number[]): Promis
   const error = await t.throwsAsync(open(targetAt(t, server.port, 'mssql'), () => Promise.resolve()), { instanceOf: ToolkitError });
   return { error, logins: server.heard.filter(({ kind }) => kind === 'login').length };
 }
+
+test('a server that sends on to another is followed; one that sends on and on is not, and hears few logins', async (t) => {
+  const last = await startResponder(t, pretending());
+  const first = await startResponder(t, pretending(({ kind }) => (kind === 'login' ? redirection(last.port) : undefined)));
+  t.is(await open(targetAt(t, first.port, 'mssql'), () => Promise.resolve('open')), 'open');
+  const circle: { port: number } = await startResponder(t, pretending(({ kind }) => {
+    if (kind !== 'login') return undefined;
+    logins += 1;
+    return redirection(circle.port);
+  }));
+  let logins = 0;
+  const error = await t.throwsAsync(open(targetAt(t, circle.port, 'mssql'), () => Promise.resolve()), { instanceOf: ToolkitError });
+  t.is(error.code, 'UNREACHABLE');
+  t.regex(words(error), /while logging in\.\n.+ EREDIRECT\./);
+  t.is(logins, 5);
+});
 
 for (const [numbers, code, what] of [
   [[18456], 'CONFIG', /refused the login/],

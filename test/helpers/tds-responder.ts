@@ -278,6 +278,13 @@ function done(status = 0, count = 0): Buffer {
 /** In an answer: the server has ended the transaction by itself, as XACT_ABORT does. */
 export const ROLLED_BACK = changed(TOLD.rollback, Buffer.alloc(0), Buffer.alloc(8));
 
+/** 2.2.7.9, type 20: as an answer to a login it sends the client on, to another port of the loopback. */
+export function redirection(port: number): Buffer[] {
+  const server = '127.0.0.1';
+  const value = Buffer.concat([Buffer.from([0]), uint16(port), long(server)]);
+  return [LOGINACK, token(0xe3, Buffer.from([20]), uint16(value.length), value, uint16(0)), done()];
+}
+
 /** 2.2.7.10. @param severity 11 to 16 is for the user to mend, 20 and more ends the connection */
 export function refusal(number: number, message: string, severity = 16): Buffer[] {
   const words = [uint32(number), Buffer.from([1, severity]), long(message), short('RESPONDER'), short(''), uint32(1)];
