@@ -327,6 +327,13 @@ export const faults = {
       `Reason: ${why}.`,
       'Make one with: node -p "crypto.randomBytes(32).toString(\'base64\')"',
     ),
+  windowsLogin: (user: string, from: string) =>
+    make(
+      'CONFIG',
+      `${JSON.stringify(user)} is a Windows login.`,
+      `It was read from ${from}; integrated Windows authentication is not supported by the driver.`,
+      'Use an SQL login: a name without a backslash, and its own password.',
+    ),
   noLogin: (variable: string, target: string) =>
     make(
       'CONFIG',

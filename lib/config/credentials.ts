@@ -41,7 +41,13 @@ export function readLogins(settings: Settings, target: Target, purpose: Purpose)
   // A string is compared with the address of each role it serves, shared or not.
   const canvas = isShared && isOneAddress(target) ? source : readLogin(settings, target, target.canvas, notices);
   const own = purpose === 'migrate' ? readPair(settings, `${target.canvas.credentials}_MIGRATE`) : undefined;
+  if (target.engine === 'mssql') for (const login of [own ?? canvas, source]) assertSqlLogin(login);
   return { canvas: own ?? canvas, source, notices };
+}
+
+/** https://learn.microsoft.com/sql/t-sql/statements/create-login-transact-sql: no SQL login has a backslash in its name. */
+function assertSqlLogin({ from, user }: Login): void {
+  if (user.includes('\\')) throw faults.windowsLogin(user, from);
 }
 
 /** The files that passwords are read from, that of schema changes included. */

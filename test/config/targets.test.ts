@@ -137,6 +137,17 @@ test('missing, doubled and half logins are told by the variable that is wrong', 
   t.regex(told(() => logins({ DEV_USER: '' })), /^CONFIG: .+DEV_USER is set to nothing/);
 });
 
+test('a Windows login is refused before it is dialled, whoever it is for; PostgreSQL may have such a name', (t) => {
+  const app = { DEV_USER: 'app', DEV_PASSWORD: 'x' };
+  const isRefused = /^CONFIG: "DOMAIN\\\\ada" is a Windows login\. It was read from (\w+)[^;]*; .+ Use an SQL login/;
+  const from = (env: NodeJS.ProcessEnv, changes: object = {}) => isRefused.exec(told(() => logins(env, changes, 'migrate')))?.[1];
+  t.is(from({ DEV_USER: 'DOMAIN\\ada', DEV_PASSWORD: 'x' }), 'DEV_USER');
+  t.is(from({ DEV_CONNECTION_STRING: 'Server=AHHOME;Database=KSESSIONS_DEV;User ID=DOMAIN\\ada;Password=b' }), 'DEV_CONNECTION_STRING');
+  t.is(from({ ...app, DEV_MIGRATE_USER: 'DOMAIN\\ada', DEV_MIGRATE_PASSWORD: 'y' }), 'DEV_MIGRATE_USER');
+  t.is(from({ ...app, SRC_USER: 'DOMAIN\\ada', SRC_PASSWORD: 'y' }, { source: { credentials: 'SRC' } }), 'SRC_USER');
+  t.is(logins({ DEV_USER: 'DOMAIN\\ada' }, { engine: 'postgres' }).canvas.user, 'DOMAIN\\ada');
+});
+
 test('schema changes use a login of their own where there is one', (t) => {
   const env = { DEV_USER: 'app', DEV_PASSWORD: 'x', DEV_MIGRATE_USER: 'owner', DEV_MIGRATE_PASSWORD: 'y' };
   t.is(logins(env).canvas.user, 'app');
