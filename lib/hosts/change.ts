@@ -81,7 +81,7 @@ export async function applyChanges(
     ...RETRIES,
     shouldRetry: ({ error }) => !operation.isHandedOver && database.engine.mayRetry(error),
   }).catch((error: unknown) => settle(database, permit, operation, verb, delivery, error));
-  const outcomes = await lookBack(database, receipts, operation).catch((error: unknown) => {
+  const outcomes = await looking(database, () => lookBack(database, receipts, operation)).catch((error: unknown) => {
     throw faults.lookBackFailed(idsOf(receipts), operation.id, inWords(explain(database, error)));
   });
   return inOrder(outcomes, refusals);
@@ -147,13 +147,18 @@ async function settle(
   };
   if (written === undefined || !(error instanceof CommitUnknown)) throw isNotCommitted(explain(database, error));
   if (written.receipts.every(({ head }) => head === undefined)) return written;
-  const event = await withTransaction(database, permit, verb.locks, (writer) => findEvent(writer, operation.id)).catch(
-    (lookUpError: unknown) => {
-      throw faults.outcomeUnknown(ids, operation.id, lookUpError);
-    },
-  );
+  const lookUp = () => withTransaction(database, permit, verb.locks, (writer) => findEvent(writer, operation.id));
+  const event = await looking(database, lookUp).catch((lookUpError: unknown) => {
+    throw faults.outcomeUnknown(ids, operation.id, lookUpError);
+  });
   if (event === undefined) throw isNotCommitted(explain(database, error.cause));
   return written;
+}
+
+/** Where the network lost one connection it may lose the next; looking changes nothing, so it is tried on another. */
+function looking<T>(database: Database, look: () => Promise<T>): Promise<T> {
+  const isLost = (error: unknown) => error instanceof CommitUnknown || inWords(explain(database, error)).code === 'UNREACHABLE';
+  return pRetry(look, { ...RETRIES, shouldRetry: ({ error }) => isLost(error) });
 }
 
 function inWords(error: unknown): ToolkitError {

@@ -226,6 +226,16 @@ function atFirst(isPlace: (sql: string) => boolean, verdict: ReturnType<Hook>, a
   };
 }
 
+/** Cuts each connection at the statement after its COMMIT. */
+function atLookBack(): Hook {
+  let isCommitted = false;
+  return (_index, sql) => {
+    const verdict = isCommitted ? 'cut' : 'pass';
+    isCommitted ||= isCommit(sql);
+    return verdict;
+  };
+}
+
 function exerciseCutOff(lane: Lane): void {
   const { name } = lane;
 
@@ -280,7 +290,7 @@ function exerciseCutOff(lane: Lane): void {
     });
   }
 
-  test.serial(`${name}: a connection lost in the look back calls no GUID void`, async (t) => {
+  test.serial(`${name}: a connection lost in the look back is no end of it: another is made`, async (t) => {
     let commit = Number.POSITIVE_INFINITY;
     const cut = await rotateCutOff(t, lane, () => ({
       onStatement(index, sql) {
@@ -288,8 +298,31 @@ function exerciseCutOff(lane: Lane): void {
         return index === commit + 1 ? 'cut' : 'pass';
       },
     }));
+    t.is(cut.finished.code, 0, cut.finished.stderr);
+    t.deepEqual(cut.rest, []);
     t.deepEqual(cut.row, { chain: { holds: true, events: 2 }, valid: [cut.delivered] });
-    if (cut.finished.code !== 0) t.is(cut.rest[0]?.['operationId'], cut.operationId, cut.finished.stderr);
+  });
+
+  test.serial(`${name}: neither is one lost in the look-up of a COMMIT whose answer was lost`, async (t) => {
+    const [atCommit, atLookUp] = [atFirst(isCommit, 'cut'), atFirst(isLock, 'cut')];
+    let isLookingUp = false;
+    const cut = await rotateCutOff(t, lane, () => ({
+      onStatement: (index, sql) => (isLookingUp ? atLookUp(index, sql) : 'pass'),
+      afterAnswer(index, sql) {
+        isLookingUp ||= isCommit(sql);
+        return atCommit(index, sql);
+      },
+    }));
+    t.is(cut.finished.code, 0, cut.finished.stderr);
+    t.deepEqual(cut.rest, []);
+    t.deepEqual(cut.row, { chain: { holds: true, events: 2 }, valid: [cut.delivered] });
+  });
+
+  test.serial(`${name}: a look back that nobody answers calls no GUID void`, async (t) => {
+    const cut = await rotateCutOff(t, lane, (proxy) => ({ afterAnswer: atFirst(isCommit, 'pass', () => proxy().refuse()), onStatement: atLookBack() }));
+    t.is(cut.finished.code, 2, cut.finished.stderr);
+    t.like(cut.rest[0], { status: 'error', code: 'OUTCOME_UNKNOWN', operationId: cut.operationId });
+    t.deepEqual(cut.row, { chain: { holds: true, events: 2 }, valid: [cut.delivered] });
     t.notRegex(cut.finished.stderr, /void/);
   });
 
