@@ -1,11 +1,11 @@
 /** SQL Server 2019 and later, through tedious. */
-import { readFileSync } from 'node:fs';
 import type { Knex } from 'knex';
 import type { Connection, ConnectionConfiguration } from 'tedious';
 import type { ServerTarget } from '../config/targets';
 import { faults, type ToolkitError } from '../errors';
 import type { Answer } from '../guard/guard';
 import type { Identity } from '../guard/marker';
+import { authorityOf } from './authority';
 import {
   APPEND_ONLY,
   CONNECT_TIMEOUT_MS,
@@ -108,7 +108,7 @@ function configurationOf(dial: Dial): ConnectionConfiguration {
       database: address.database,
       encrypt: target.encrypt,
       trustServerCertificate: target.trustServerCertificate,
-      ...(target.ca === undefined ? {} : { cryptoCredentialsDetails: { ca: readCertificate(target.ca) } }),
+      cryptoCredentialsDetails: authorityOf(target),
       // Without this a database that cannot be opened silently becomes the login's default one.
       fallbackToDefaultDb: false,
       abortTransactionOnError: true,
@@ -126,14 +126,6 @@ function configurationOf(dial: Dial): ConnectionConfiguration {
 
 function refusePassword(): never {
   throw Object.assign(new Error('The server asks for a password and none is configured.'), { code: 'ELOGIN' });
-}
-
-function readCertificate(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw faults.fileUnreadable(path, cause);
-  }
 }
 
 function toIdentity(row: Row | undefined): Identity {

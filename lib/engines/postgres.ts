@@ -1,5 +1,4 @@
 /** PostgreSQL 14 and later, through pg. */
-import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Knex } from 'knex';
 import type { Client, QueryResult } from 'pg';
@@ -8,6 +7,7 @@ import { isLoopback, type ServerTarget } from '../config/targets';
 import { faults, type ToolkitError } from '../errors';
 import type { Answer } from '../guard/guard';
 import type { Identity } from '../guard/marker';
+import { authorityOf } from './authority';
 import { bounded } from './bound';
 import {
   APPEND_ONLY,
@@ -165,16 +165,7 @@ function refusePassword(): never {
 
 function tlsOf(target: ServerTarget): false | { rejectUnauthorized: boolean; ca?: string } {
   if (!target.encrypt) return false;
-  const ca = target.ca === undefined ? {} : { ca: readCertificate(target.ca) };
-  return { rejectUnauthorized: !target.trustServerCertificate, ...ca };
-}
-
-function readCertificate(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw faults.fileUnreadable(path, cause);
-  }
+  return { rejectUnauthorized: !target.trustServerCertificate, ...authorityOf(target) };
 }
 
 /**
