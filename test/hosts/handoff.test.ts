@@ -321,7 +321,8 @@ server('mssql: elsewhere, where migrations are pending, or where a lock is held,
     const orders = makeOrders([15]);
     for (const { name, text } of composeCredentials(`${database}_OTHER`, KEY, TERMS, orders).scripts) {
       const ran = await runScript(connection, text);
-      t.is(ran.errors.length, batchesOf(text).length - 2, `${name}: every batch refuses but the head and the last one`);
+      // One where the server knows NOEXEC; elsewhere one for each batch but the head and the last.
+      t.true([1, batchesOf(text).length - 2].includes(ran.errors.length), `${name}: ${ran.errors.length}`);
       t.true(ran.errors.every((message) => message.includes(`This database is not ${database}_OTHER.`)), name);
     }
     const refusedBy = async (change: string, undo: string, message: RegExp) => {
