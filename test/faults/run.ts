@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util';
 import { lanes, type Lane } from '../helpers/lanes';
 import { BulkGallows, crowd } from './credentials';
-import { breakIncident, BREAKS } from './incidents';
+import { breakIncident, breaksOn } from './incidents';
 import { Gallows, owning, race, type Beginning, type Verb } from './migrations';
 
 const { values } = parseArgs({
@@ -113,16 +113,17 @@ async function onServer(lane: Lane, experiments: ReadonlySet<string>): Promise<v
   if (experiments.has('crowd')) await crowdAll(lane);
 }
 
-async function breakAll(): Promise<void> {
-  const title = 'what stops an incident is taken away, and its replay fails';
-  const violations = await forEach(title, BREAKS, Number(values.jobs), breakIncident);
-  tell(title, BREAKS.length, violations, `; ${BREAKS.map(({ id }) => id).join(', ')}`);
+async function breakAll(lane: Lane): Promise<void> {
+  const title = `${lane.name}: what stops an incident is taken away, and its replay fails`;
+  const breaks = breaksOn(lane);
+  const violations = await forEach(title, breaks, Number(values.jobs), (one) => breakIncident(one, lane));
+  tell(title, breaks.length, violations, `; ${breaks.map(({ id }) => id).join(', ')}`);
 }
 
 async function main(): Promise<void> {
   const experiments = chosen();
-  if (experiments.has('incidents')) await breakAll();
   for (const lane of lanes().filter(({ name }) => listed(values.lanes).includes(name))) {
+    if (experiments.has('incidents')) await breakAll(lane);
     if (lane.name === 'postgres') await onServer(lane, experiments);
     for (const verb of ['latest', 'rollback'] as const) if (experiments.has(verb)) await killEverywhere(lane, verb);
   }

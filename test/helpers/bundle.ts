@@ -1,4 +1,4 @@
-/** The scripts of a bundle, run as a client runs them that does not stop at an error. */
+/** The scripts of a bundle, run batch by batch as a client runs them. */
 import type { Connection } from 'tedious';
 import { askRaw } from '../../lib/engines/mssql-client';
 import type { HandoffFile } from '../../lib/migrations/handoff';
@@ -18,8 +18,12 @@ export interface Ran {
   readonly said: string[];
 }
 
-/** Sends every batch over one session. */
-export async function runScript(connection: Connection, script: string): Promise<Ran> {
+/** sqlcmd stops at an error where the script says so; others go on with the next batch. */
+export type Client = 'sqlcmd' | 'goes on';
+
+/** Sends the batches over one session. */
+export async function runScript(connection: Connection, script: string, client: Client = 'goes on'): Promise<Ran> {
+  const isStopping = client === 'sqlcmd' && /^:on error exit$/m.test(script);
   const ran: Ran = { errors: [], rows: [], said: [] };
   const listen = ({ message }: { message: string }) => ran.said.push(message);
   connection.on('infoMessage', listen);
@@ -28,6 +32,7 @@ export async function runScript(connection: Connection, script: string): Promise
       (rows) => ran.rows.push(...rows),
       (error: unknown) => ran.errors.push(messagesOf(error)),
     );
+    if (isStopping && ran.errors.length > 0) break;
   }
   connection.off('infoMessage', listen);
   return ran;

@@ -36,18 +36,27 @@ export type WithCleared = (t: Owner, work: (open: Access) => Promise<void>) => P
 
 /** One open target for the tests of a file, cleared for each. */
 export function shareAccess(lane: Lane): WithCleared {
-  const { clear } = PHRASES[lane.dialect];
   const owner = fileOwner();
   let open: Access | undefined;
   test.serial.before(async () => {
     open = await keepOpen(owner, await lane.ready(owner));
   });
   test.after.always(() => owner.end());
+  return clearing(lane, () => given(open));
+}
+
+function clearing({ dialect }: Lane, open: () => Access): WithCleared {
   return async (_t, work) => {
-    const shared = given(open);
-    await execute(shared, ...clear);
-    await work(shared);
+    await execute(open(), ...PHRASES[dialect].clear);
+    await work(open());
   };
+}
+
+/** Both of them. On a server they are one database, which others may use while it is open: making two takes twice as long. */
+export function shareBoth(lane: Lane): { readonly scratch: () => Scratch; readonly withCleared: WithCleared } {
+  if (lane.name === 'pglite') return { scratch: shareScratch(lane), withCleared: shareAccess(lane) };
+  const opened = shareOpened(lane, () => Promise.resolve());
+  return { scratch: () => opened().scratch, withCleared: clearing(lane, () => opened().open) };
 }
 
 /** A target and what opened it. */

@@ -26,9 +26,11 @@ export const THEMES: readonly Theme[] = [
 const HEAD = `# Incidents
 
 What went wrong around the old provisioner and the canvas schema, by the number it is recorded under. Each is replayed by a
-test of that name: what was done then is done to this toolkit, and the test sees it refused or found.
+test of that number: what was done then is done to this toolkit, and the test sees it refused or found.
 
-\`npx ava test/incidents\` replays all of them. Made from the replays themselves by \`npm run docs\`.
+\`npx ava test/incidents\` replays all of them: on each engine, which is the embedded one, and PostgreSQL and SQL Server where
+\`TEST_POSTGRES_URL\` and \`TEST_MSSQL_URL\` name a server ([engines.md](engines.md) says what was run so far); or once, where no
+engine has a part in it, for the reason given. Made from the replays themselves by \`npm run docs\`.
 `;
 
 /** The text of docs/incidents.md. */
@@ -37,11 +39,12 @@ export function composeIncidents(): string {
 }
 
 function themeText({ file, incidents, title }: Theme): string {
-  const rows = incidents.map(({ happened, id, stops, where }) => {
+  const rows = incidents.map(({ happened, id, once, stops, where }) => {
     const code = where.map((path) => `\`${path}\``).join('<br>');
-    return `| ${id} | ${cell(happened)} | ${cell(stops)} | ${code} |\n`;
+    const on = once === undefined ? 'each engine' : `once: ${cell(once)}`;
+    return `| ${id} | ${cell(happened)} | ${cell(stops)} | ${code} | ${on} |\n`;
   });
-  return `## ${title}\n\nReplayed in \`test/incidents/${file}.ts\`.\n\n| | What happened | What stops it | Where |\n| --- | --- | --- | --- |\n${rows.join('')}`;
+  return `## ${title}\n\nReplayed in \`test/incidents/${file}.ts\`.\n\n| | What happened | What stops it | Where | Replayed on |\n| --- | --- | --- | --- | --- |\n${rows.join('')}`;
 }
 
 const cell = (text: string) => `${text.replaceAll('|', '\\|')}.`;

@@ -5,9 +5,11 @@ import { PACKAGE_ROOT } from '../../lib/config/settings';
 import { readClock } from '../../lib/engines/database';
 import type { Access } from '../../lib/access';
 import { authenticateHost } from '../../lib/hosts/authenticate';
-import { access, execute, pgliteLane, retarget } from '../helpers/lanes';
+import { isCommit, runThroughProxy, waitForDeadClients } from '../helpers/gallows';
+import { access, entryFor, execute, retarget, type Lane, type Scratch } from '../helpers/lanes';
 import { openForRepair } from '../helpers/legacy';
-import { jsonLines, runHere } from '../helpers/script';
+import { PHRASES, serverCode } from '../helpers/phrases';
+import { jsonLines, runHere, type Finished } from '../helpers/script';
 import { hostSessions, snapshot } from '../helpers/state';
 import type { Incident } from './incident';
 
@@ -23,21 +25,43 @@ const REFUSES_COMMIT = [
    FOR EACH ROW EXECUTE FUNCTION canvas.refuse()`,
 ];
 
+/** Provisions where the COMMIT fails. SQL Server looks at nothing that late: there the connection breaks in its place. */
+async function provisionWithoutCommit(lane: Lane, scratch: Scratch, id: string): Promise<Finished> {
+  if (lane.dialect === 'postgres') {
+    await openForRepair(scratch, (open) => execute(open, ...REFUSES_COMMIT));
+    return runHere(scratch, 'provision', [id]);
+  }
+  let isCut = false;
+  const cutOnce = (_index: number, sql: string) => {
+    if (isCut || !isCommit(sql)) return 'pass';
+    isCut = true;
+    return 'cut';
+  };
+  return (await runThroughProxy(lane, scratch, ['provision', id], () => ({ onStatement: cutOnce }))).finished;
+}
+
+/** The same target, at a port where nobody listens. The embedded engine has none: there it is a server's. */
+function unreachable(lane: Lane, scratch: Scratch): Scratch {
+  const entry = entryFor('127.0.0.1', 1, 'canvas', lane.dialect);
+  return retarget(scratch, { ...entry, path: undefined });
+}
+
 export const FALSE_SUCCESS: readonly Incident[] = [
   {
     id: 'I-22',
     happened: 'A GUID was printed with SUCCESS and nothing was in the database',
     stops: 'Success is said after the commit and a look back; where the commit fails, the error says that the GUID is void',
     where: ['lib/hosts/change.ts', 'lib/cli/output.ts'],
-    async replay(t) {
-      const scratch = await pgliteLane.ready(t);
-      await openForRepair(scratch, (open) => execute(open, ...REFUSES_COMMIT));
-      const result = await runHere(scratch, 'provision', ['15']);
+    async replay(t, { lane }) {
+      const scratch = await lane.ready(t);
+      const result = await provisionWithoutCommit(lane, scratch, '15');
       t.not(result.code, 0);
       t.notRegex(result.stdout + result.stderr, /success|provisioned\b/i);
       t.regex(result.stderr, /void/, 'whoever read the GUID is told that it opens nothing');
-      const guid = GUID.exec(result.stdout)?.[0] ?? '';
+      const guid = GUID.exec(result.stdout)?.[0] ?? 'none';
+      t.not(guid, 'none', 'it was handed over before COMMIT');
       await access(scratch, async (open) => {
+        await waitForDeadClients(open.database);
         t.is(await verdictOn(open, guid), 'unknown');
         t.deepEqual(await hostSessions(open, 15), []);
       });
@@ -48,19 +72,15 @@ export const FALSE_SUCCESS: readonly Incident[] = [
     happened: '`rotate` printed "old GUID is now invalid" without opening the database',
     stops: 'Rotation reads the live row under its lock and writes it; without a database, or without a live GUID, it fails',
     where: ['lib/hosts/rotate.ts', 'lib/hosts/change.ts'],
-    async replay(t) {
-      const scratch = await pgliteLane.ready(t);
-      const none = await runHere(scratch, 'rotate', ['15', '--quiet']);
+    async replay(t, { lane, scratch }) {
+      const none = await runHere(scratch(), 'rotate', ['212', '--quiet']);
       t.deepEqual([none.code, none.stdout], [5, ''], 'there is nothing to rotate');
-      const old = (await runHere(scratch, 'provision', ['15', '--quiet'])).stdout.trim();
-      const rotated = (await runHere(scratch, 'rotate', ['15', '--quiet'])).stdout.trim();
-      await access(scratch, async (open) => {
+      const old = (await runHere(scratch(), 'provision', ['212', '--quiet'])).stdout.trim();
+      const rotated = (await runHere(scratch(), 'rotate', ['212', '--quiet'])).stdout.trim();
+      await access(scratch(), async (open) => {
         t.deepEqual([await verdictOn(open, old), await verdictOn(open, rotated)], ['unknown', 'valid']);
       });
-      const unreachable = retarget(scratch, {
-        engine: 'postgres', path: undefined, environment: 'test', server: '127.0.0.1', port: 1, database: 'canvas', credentials: 'SCRATCH', encrypt: false,
-      });
-      const closed = await runHere(unreachable, 'rotate', ['15'], { SCRATCH_USER: 'x' });
+      const closed = await runHere(unreachable(lane, scratch()), 'rotate', ['212'], { SCRATCH_USER: 'x', SCRATCH_PASSWORD: 'x' });
       t.deepEqual([closed.code, closed.stdout], [2, '']);
       t.regex(closed.stderr, /^UNREACHABLE: /m);
     },
@@ -87,18 +107,17 @@ export const FALSE_SUCCESS: readonly Incident[] = [
     happened: 'A health check always succeeded; a migration runner exited 0 on failure',
     stops: 'What could not be looked at is no pass, a check that fails makes the gate exit 1, and each failure has an exit code of its own',
     where: ['lib/checks/gate.ts', 'lib/cli/gate.ts', 'lib/cli/command.ts'],
-    async replay(t) {
-      const scratch = await pgliteLane.ready(t);
+    async replay(t, { lane }) {
+      const scratch = await lane.ready(t);
       t.is((await runHere(scratch, 'verify', ['--quiet', '--only', 'migrations'])).code, 0);
-      await openForRepair(scratch, (open) => execute(open, 'DROP INDEX canvas."UX_HostSessions_OneActive"'));
+      await openForRepair(scratch, (open) => execute(open, ...PHRASES[lane.dialect].replaceOneActive));
       const broken = await runHere(scratch, 'verify', ['--json', '--only', 'schema']);
       t.is(broken.code, 1, broken.stderr);
       t.like(jsonLines(broken)[0], { verdict: 'fail' });
       await openForRepair(scratch, (open) => execute(open, `UPDATE canvas."MigrationLedger" SET "Checksum" = 'edited'`));
       const migrate = await runHere(scratch, 'migrate', []);
       t.is(migrate.code, 4, migrate.stderr);
-      const nowhere = retarget(scratch, { path: undefined, engine: 'mssql', server: '127.0.0.1', port: 1, database: 'canvas', credentials: 'SCRATCH', encrypt: false });
-      const unseen = await runHere(nowhere, 'verify', ['--json'], { SCRATCH_USER: 'x', SCRATCH_PASSWORD: 'x' });
+      const unseen = await runHere(unreachable(lane, scratch), 'verify', ['--json'], { SCRATCH_USER: 'x', SCRATCH_PASSWORD: 'x' });
       t.is(unseen.code, 2, unseen.stderr);
       const [report] = jsonLines(unseen) as { verdict: string; checks: { status: string }[] }[];
       t.is(report?.verdict, 'error');
@@ -110,19 +129,20 @@ export const FALSE_SUCCESS: readonly Incident[] = [
     happened: 'Tests ran on an in-memory fake without foreign keys, identity or unique rules',
     stops: 'Tests run on real engines, and the suite itself sees each of those rules refuse; no mocking library is installed',
     where: ['test/helpers/lanes.ts', 'test/engines/conformance.ts'],
-    async replay(t, { cleared }) {
+    async replay(t, { cleared, lane }) {
+      const { codes, no, now, uuid } = PHRASES[lane.dialect];
       await cleared(async (open) => {
-        const [row] = await open.database.canvas.ask<{ version: string }>('SELECT version() AS version');
-        t.regex(row?.version ?? '', /^PostgreSQL /);
-        const rules: Readonly<Record<string, string>> = {
-          '23503': `INSERT INTO canvas."HostSessions" ("SessionId", "HostGuidHash", "CreatedAt", "IsActive") VALUES (4711, 'x', now(), false)`,
-          '428C9': `INSERT INTO canvas."Sessions" ("SessionId", "GroupId", "CreatedAt") VALUES (99, gen_random_uuid(), now())`,
-          '23505': `INSERT INTO canvas."Sessions" ("GroupId", "CreatedAt", "KSessionsId")
-                    SELECT gen_random_uuid(), now(), 15 FROM generate_series(1, 2)`,
+        const { server } = open.database.canvas.admission.identity;
+        t.regex(server, lane.dialect === 'mssql' ? /^SQL Server / : /^PostgreSQL /, 'in its own words');
+        const rules = {
+          foreignKey: `INSERT INTO canvas."HostSessions" ("SessionId", "HostGuidHash", "CreatedAt", "IsActive") VALUES (4711, 'x', ${now}, ${no})`,
+          explicitId: `INSERT INTO canvas."Sessions" ("SessionId", "GroupId", "CreatedAt") VALUES (99, ${uuid}, ${now})`,
+          duplicate: `INSERT INTO canvas."Sessions" ("GroupId", "CreatedAt", "KSessionsId") VALUES (${uuid}, ${now}, 15), (${uuid}, ${now}, 15)`,
         };
-        for (const [code, statement] of Object.entries(rules)) {
-          const error = await t.throwsAsync(execute(open, statement), undefined, code);
-          t.is(String(((error).cause as { code?: string } | undefined)?.code ?? (error as { code?: string }).code), code);
+        for (const [rule, statement] of Object.entries(rules) as [keyof typeof rules, string][]) {
+          const error = await t.throwsAsync(execute(open, statement), undefined, rule);
+          const code = serverCode(error.cause ?? error);
+          t.true(codes[rule].includes(code), `${rule}: ${code}`);
         }
       });
       const { dependencies, devDependencies } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as Record<string, object>;

@@ -13,14 +13,16 @@ import { CHECKS } from '../../lib/checks/registry';
 import { readSettings } from '../../lib/config/settings';
 import { readClock } from '../../lib/engines/database';
 import { readSchema } from '../../lib/migrations/live-schema';
-import { entryFor, scratchFolder, writeTargets, type Scratch } from '../helpers/lanes';
+import { entryFor, scratchFolder, writeTargets, type Lane, type Scratch } from '../helpers/lanes';
 import { runHere, type Finished } from '../helpers/script';
 
 /** What a replay has to work with. */
 export interface Stage {
-  /** A ready embedded target that the replays of a file share, for scripts. */
+  /** Where it is replayed. */
+  readonly lane: Lane;
+  /** A ready target of the lane that the replays of a file share, for scripts. */
   readonly scratch: () => Scratch;
-  /** Another one, kept open, without a canvas session. */
+  /** One that is kept open, cleared of canvas sessions; on a server it is the same, and what stood there before is gone. */
   readonly cleared: (work: (open: Access) => Promise<void>) => Promise<void>;
 }
 
@@ -71,5 +73,12 @@ export interface Incident {
   readonly stops: string;
   /** Where the code stands that does. */
   readonly where: readonly string[];
+  /** Why it is replayed once, on the embedded engine: no engine has a part in it. Without it: on every lane. */
+  readonly once?: string;
   readonly replay: (t: ExecutionContext, stage: Stage) => Promise<void> | void;
+}
+
+/** The name of its test. Where there is one on every lane, it begins with the lane's. */
+export function titleOf({ happened, id, once }: Incident, lane: Lane): string {
+  return `${once === undefined ? `${lane.name}: ` : ''}${id}: ${happened}`;
 }

@@ -2,7 +2,7 @@
 import { explain } from '../../lib/engines/mssql';
 import { ToolkitError } from '../../lib/errors';
 import { hasten, relax } from '../helpers/fast-clock.cjs';
-import { access, open, pgliteLane, scratchFolder, targetAt, entryFor, writeTargets } from '../helpers/lanes';
+import { access, open, scratchFolder, targetAt, entryFor, writeTargets } from '../helpers/lanes';
 import { jsonLines, run, runHere } from '../helpers/script';
 import { hostSessions } from '../helpers/state';
 import { pretending, startResponder } from '../helpers/tds-responder';
@@ -21,6 +21,7 @@ export const PEOPLE: readonly Incident[] = [
     happened: 'Half of all runs hung without a message: one-hour time-outs hid every stall',
     stops: 'Every wait is bounded and its message names the stage; an hour in a connection string is not followed, and told',
     where: ['lib/engines/engine.ts', 'lib/engines/mssql.ts', 'lib/config/credentials.ts'],
+    once: 'a server must fall silent, which none does at will',
     async replay(t) {
       t.teardown(() => relax());
       const silent = pretending(({ kind }) => {
@@ -45,6 +46,7 @@ export const PEOPLE: readonly Incident[] = [
     happened: 'Prompts and key presses inside scripts: end of input looped for ever, ENTER was eaten',
     stops: 'Without a terminal nothing ever asks: the command ends and names the option to give',
     where: ['lib/cli/confirm.ts', 'lib/cli/interactive.ts'],
+    once: 'who asks, and where nobody is, does not depend on the engine',
     async replay(t, { scratch }) {
       const bare = await run(scratch(), 'provision', []);
       t.deepEqual([bare.code, bare.stdout], [2, ''], bare.stderr);
@@ -61,6 +63,7 @@ export const PEOPLE: readonly Incident[] = [
     happened: 'Errors were recognised by substring and gave wrong advice ("use session 1")',
     stops: 'An error is known by the server\'s own number, whatever its words are; advice comes from one table',
     where: ['lib/engines/mssql.ts', 'lib/engines/postgres.ts', 'lib/errors.ts'],
+    once: 'the errors are made up: their words must be wrong',
     replay(t) {
       const where = { target: 'dev', role: 'canvas', address: 'h:1/db', waitMs: 1, login: 'X_USER', stage: 'writing' } as const;
       const said = 'Login failed: timeout, deadlock, duplicate key, session not found';
@@ -77,18 +80,17 @@ export const PEOPLE: readonly Incident[] = [
     happened: 'A lost GUID led people to run again, which rotated it silently and locked a live host out',
     stops: 'A live GUID is replaced aloud: whose it was and since when it was in use; keep and fail leave it, a terminal asks first',
     where: ['lib/cli/changes.ts', 'lib/cli/render.ts', 'lib/hosts/provision.ts'],
-    async replay(t) {
-      const scratch = await pgliteLane.ready(t);
-      await runHere(scratch, 'provision', ['15', '--quiet', '--created-by', 'Ada']);
+    async replay(t, { scratch }) {
+      await runHere(scratch(), 'provision', ['15', '--quiet', '--created-by', 'Ada']);
       for (const [choice, exit] of [['keep', 0], ['fail', 4]] as const) {
-        const result = await runHere(scratch, 'provision', ['15', '--if-exists', choice]);
+        const result = await runHere(scratch(), 'provision', ['15', '--if-exists', choice]);
         t.is(result.code, exit, result.stderr);
         t.notRegex(result.stderr, /stopped working/);
       }
-      const again = await runHere(scratch, 'provision', ['15', '--quiet']);
+      const again = await runHere(scratch(), 'provision', ['15', '--quiet']);
       t.is(again.code, 0);
       t.regex(again.stderr, /The earlier host GUID of KSESSIONS 15 stopped working: made by Ada, in use since \d{4}-/);
-      const rows = await access(scratch, (open) => hostSessions(open, 15));
+      const rows = await access(scratch(), (open) => hostSessions(open, 15));
       t.deepEqual(rows.map(({ actions }) => actions), [['provisioned', 'rotated']]);
     },
   },

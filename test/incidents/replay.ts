@@ -1,13 +1,16 @@
-/** Makes a test of every incident of a theme; each carries its number. */
+/** Makes the tests of a theme: of every incident on each lane that is reachable, or one. */
 import test from 'ava';
-import { pgliteLane } from '../helpers/lanes';
-import { shareAccess, shareScratch } from '../helpers/shared';
-import type { Incident } from './incident';
+import { lanes, pgliteLane, type Lane } from '../helpers/lanes';
+import { shareBoth } from '../helpers/shared';
+import { titleOf, type Incident } from './incident';
 
 export function replayAll(incidents: readonly Incident[]): void {
-  const scratch = shareScratch(pgliteLane);
-  const withCleared = shareAccess(pgliteLane);
-  for (const { happened, id, replay } of incidents) {
-    test.serial(`${id}: ${happened}`, (t) => replay(t, { scratch, cleared: (work) => withCleared(t, work) }));
+  for (const lane of lanes()) replayOn(lane, incidents);
+}
+
+function replayOn(lane: Lane, incidents: readonly Incident[]): void {
+  const { scratch, withCleared } = shareBoth(lane);
+  for (const incident of incidents.filter(({ once }) => once === undefined || lane === pgliteLane)) {
+    test.serial(titleOf(incident, lane), (t) => incident.replay(t, { lane, scratch, cleared: (work) => withCleared(t, work) }));
   }
 }

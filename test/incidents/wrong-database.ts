@@ -1,18 +1,19 @@
 /** The wrong database: I-01 to I-11. */
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import knexFactory from 'knex';
 import { mssqlClient } from '../../lib/engines/mssql-client';
 import { ToolkitError } from '../../lib/errors';
+import { enrol } from '../../lib/migrations/enrol';
 import { seed } from '../../seeds/ksessions_samples';
-import { entryFor, open, retarget, scratchFolder, targetAt, writeTargets, type Scratch } from '../helpers/lanes';
+import { databaseOf, entryFor, open, retarget, scratchFolder, targetAt, writeTargets, type Scratch } from '../helpers/lanes';
 import { jsonLines, runHere } from '../helpers/script';
 import { snapshot } from '../helpers/state';
 import { pretending, refusal, startResponder, table } from '../helpers/tds-responder';
-import { checkFiles, connectionTo, type Incident } from './incident';
+import { checkFiles, connectionTo, notHolding, type Incident, type Stage } from './incident';
 
 /** A port of the loopback that counts who knocks. */
 async function door(t: ExecutionContext): Promise<{ port: number; knocks: () => number }> {
@@ -33,12 +34,34 @@ function targetOf(t: ExecutionContext, port: number, changes: object, env: NodeJ
   return writeTargets(scratchFolder(t), { ...entryFor('127.0.0.1', port, 'KSESSIONS_DEV', 'mssql'), ...changes }, env);
 }
 
+/** The same target, in a list that protects one more database. */
+function protecting(scratch: Scratch, database: string): Scratch {
+  const copy = retarget(scratch, {});
+  const path = join(copy.folder, 'targets.json');
+  const list = JSON.parse(readFileSync(path, 'utf8')) as object;
+  writeFileSync(path, JSON.stringify({ ...list, protected: { databases: [database] } }));
+  return copy;
+}
+
+/** A target whose server refuses the login. The embedded engine has neither: there a server is made up. */
+async function withoutLogin(t: ExecutionContext, { lane, scratch }: Stage, login: NodeJS.ProcessEnv): Promise<Scratch> {
+  if (lane.name !== 'pglite') return { ...scratch(), env: { ...scratch().env, ...login } };
+  const { port } = await startResponder(t, ({ kind }) => (kind === 'login' ? refusal(18456, "Login failed for user 'app'.", 14) : undefined));
+  return targetOf(t, port, {}, login);
+}
+
+/** Marks a database as one of an environment. */
+function enrolIn(environment: string, scratch: Scratch): Promise<unknown> {
+  return open(retarget(scratch, { environment }), (database) => enrol(database, database.canvas.admission.identity.database, 'suite'));
+}
+
 export const WRONG_DATABASE: readonly Incident[] = [
   {
     id: 'I-01',
     happened: 'The provisioner was configured for KSESSIONS, the production database, while the application used KSESSIONS_DEV',
     stops: 'A target whose database is protected is refused before anything is dialled, in either role; check-config finds components that differ',
     where: ['lib/guard/guard.ts', 'lib/config/targets.ts', 'lib/checks/configuration.ts'],
+    once: 'it is refused before anything is dialled',
     async replay(t) {
       const { port, knocks } = await door(t);
       for (const changes of [{ database: 'KSESSIONS' }, { database: 'ksessions' }, { source: { database: 'KSESSIONS' } }]) {
@@ -61,9 +84,8 @@ export const WRONG_DATABASE: readonly Incident[] = [
     happened: 'The password was the placeholder 123; authentication failed late and said nothing useful',
     stops: 'A login that the server refuses ends the command at once, naming the variables to look at and no password; check-config knows placeholders',
     where: ['lib/engines/mssql.ts', 'lib/errors.ts', 'lib/config/known-passwords.ts'],
-    async replay(t) {
-      const { port } = await startResponder(t, ({ kind }) => (kind === 'login' ? refusal(18456, "Login failed for user 'app'.", 14) : undefined));
-      const scratch = targetOf(t, port, {}, { SCRATCH_USER: 'app', SCRATCH_PASSWORD: '123-canary' });
+    async replay(t, stage) {
+      const scratch = await withoutLogin(t, stage, { SCRATCH_USER: 'nobody_of_that_name', SCRATCH_PASSWORD: '123-canary' });
       const result = await runHere(scratch, 'provision', ['15', '--verbose']);
       t.is(result.code, 2, result.stderr);
       t.regex(result.stderr, /^CONFIG: .*login.*\n/im);
@@ -99,6 +121,7 @@ export const WRONG_DATABASE: readonly Incident[] = [
     happened: 'With no configuration found, because it ran from another folder, it fell back to a connection string in its source',
     stops: 'A list of targets that is not found is an error; the working directory plays no part in what is found',
     where: ['lib/config/settings.ts', 'lib/config/targets.ts'],
+    once: 'which list of targets is read does not depend on the engine',
     async replay(t, { scratch }) {
       const absent = join(scratch().folder, 'absent.json');
       const result = await runHere(scratch(), 'provision', ['15'], { CANVAS_TARGETS_FILE: absent });
@@ -118,6 +141,7 @@ export const WRONG_DATABASE: readonly Incident[] = [
     happened: 'Two configuration files disagreed, and a production deployment wrote tokens to the development database',
     stops: 'A connection string may only repeat what the target says; before a release check-config finds files that differ or lead to another environment',
     where: ['lib/config/connection-string.ts', 'lib/config/credentials.ts', 'lib/checks/configuration.ts'],
+    once: 'it is refused before anything is dialled',
     async replay(t) {
       const { port, knocks } = await door(t);
       const string = (database: string, more = '') =>
@@ -144,6 +168,7 @@ export const WRONG_DATABASE: readonly Incident[] = [
     happened: 'A local override file silently pointed the production application at development, for two hours of outage',
     stops: 'Nothing but the one list of targets says where a name leads here; of the application\'s own files check-config says which one wins silently',
     where: ['lib/config/settings.ts', 'lib/config/targets.ts', 'lib/config/appsettings.ts', 'lib/checks/configuration.ts'],
+    once: 'which list of targets is read does not depend on the engine',
     async replay(t, { scratch }) {
       const { folder } = scratch();
       const trap = JSON.stringify({ ConnectionStrings: { DefaultConnection: 'Server=elsewhere;Database=KSESSIONS' } });
@@ -166,9 +191,11 @@ export const WRONG_DATABASE: readonly Incident[] = [
     happened: 'A "test" ran against production, deleted participants of a live session, and reported PASSED',
     stops: 'Sample rows refuse every target that is neither embedded nor a test; the gate writes nothing, identity values included',
     where: ['seeds/ksessions_samples.ts', 'lib/checks/gate.ts'],
-    async replay(t, { scratch }) {
+    async replay(t, { lane, scratch }) {
       for (const environment of ['production', 'development', 'staging']) {
-        const knex = knexFactory({ client: 'pg' }).withUserParams({ engine: 'postgres', environment });
+        // Every environment is the user's own on the embedded engine; there another one is asked for.
+        const engine = lane.name === 'pglite' ? 'postgres' : lane.name;
+        const knex = knexFactory({ client: 'pg' }).withUserParams({ engine, environment });
         await t.throwsAsync(seed(knex), { instanceOf: ToolkitError, message: /sample/i }, environment);
       }
       const before = await open(scratch(), snapshot);
@@ -182,7 +209,7 @@ export const WRONG_DATABASE: readonly Incident[] = [
     happened: 'A guard compared names by substring and let errors pass: KSESSIONS is a prefix of KSESSIONS_DEV',
     stops: 'Names are compared whole, the server compares its own, and an identity that cannot be had is a refusal',
     where: ['lib/guard/guard.ts'],
-    async replay(t) {
+    async replay(t, { lane, scratch }) {
       const { port, knocks } = await door(t);
       const whole = await runHere(targetOf(t, port, { database: 'KSESSIONS_DEV' }), 'provision', ['15']);
       t.is(whole.code, 2, 'KSESSIONS_DEV is not KSESSIONS: it is dialled');
@@ -196,6 +223,14 @@ export const WRONG_DATABASE: readonly Incident[] = [
       t.is(refused.code, 3, refused.stderr);
       t.regex(refused.stderr, /^GUARD_IDENTITY: /m);
       t.false(silent.statements().some((sql) => /INSERT|UPDATE|HostSessions/.test(sql)), 'nothing else was asked');
+      // No name is protected on the embedded engine: it has no other database beside it.
+      if (lane.name === 'pglite') return;
+      const name = databaseOf(scratch());
+      const admitted = await runHere(protecting(scratch(), name.slice(0, -1)), 'provision', ['15', '--dry-run']);
+      t.is(admitted.code, 0, admitted.stderr);
+      const itself = await runHere(protecting(scratch(), name.toUpperCase()), 'provision', ['15', '--dry-run']);
+      t.is(itself.code, 3, itself.stderr);
+      t.regex(itself.stderr, /^GUARD_PROTECTED: /m);
     },
   },
   {
@@ -203,9 +238,11 @@ export const WRONG_DATABASE: readonly Incident[] = [
     happened: 'Log lines said KSESSIONS_DEV whichever database was in use: nobody could see where they were',
     stops: 'Before any work stderr names database and server as they named themselves, and a server with another name is refused',
     where: ['lib/cli/render.ts', 'lib/engines/database.ts'],
-    async replay(t, { scratch }) {
+    async replay(t, { lane, scratch }) {
       const told = await runHere(scratch(), 'provision', ['15', '--dry-run', '--quiet']);
-      t.regex(told.stderr, /^canvas {5}postgres on PostgreSQL .+ \(ids \d+\/\d+\)\nKSESSIONS {2}postgres on /m, 'in the words of the server');
+      const name = lane.name === 'pglite' ? 'postgres' : databaseOf(scratch());
+      const product = lane.dialect === 'mssql' ? 'SQL Server' : 'PostgreSQL';
+      t.regex(told.stderr, new RegExp(`^canvas {5}${name} on ${product} .+ \\(ids .+/.+\\)\nKSESSIONS {2}${name} on ${product} `, 'm'), 'in the words of the server');
       const { port } = await startResponder(t, pretending());
       const other = targetOf(t, port, { database: 'KSESSIONS_DEV' }, { SCRATCH_USER: 'suite', SCRATCH_PASSWORD: 'canary-PASSWORD' });
       const lying = pretending(({ sql }) =>
@@ -222,16 +259,30 @@ export const WRONG_DATABASE: readonly Incident[] = [
   {
     id: 'I-10',
     happened: 'The two connections, canvas and source, pointed at different environments',
-    stops: 'Both are asked who they are, in their own role; a protected source is refused like a protected canvas database',
+    stops: 'Both are asked who they are, in their own role; a protected source is refused like a protected canvas database, and the gate finds one that is marked as of another environment',
     where: ['lib/guard/guard.ts', 'lib/checks/guard.ts'],
-    async replay(t, { scratch }) {
+    async replay(t, { lane, scratch }) {
       const { port, knocks } = await door(t);
       const split = await runHere(targetOf(t, port, { source: { database: 'KSESSIONS' } }), 'provision', ['15']);
       t.is(split.code, 3, split.stderr);
       t.regex(split.stderr, /^GUARD_PROTECTED: [^]*source/im, 'it says which of the two');
       t.is(knocks(), 0);
-      const gate = await runHere(scratch(), 'verify', ['--json', '--only', 'guard.environment', '--only', 'guard.source']);
-      t.is(gate.code, 0, gate.stderr);
+      const look = (target: Scratch) => runHere(target, 'verify', ['--json', '--only', 'guard']);
+      t.is((await look(scratch())).code, 0, 'one database is of one environment');
+      // The embedded engine has one connection for both roles.
+      if (lane.name === 'pglite') return;
+      const other = await lane.bare(t);
+      const apart = retarget(scratch(), { source: { database: databaseOf(other) } });
+      await enrolIn('staging', other);
+      const found = await look(apart);
+      t.is(found.code, 1, found.stderr);
+      t.deepEqual(notHolding(found), ['guard.environment']);
+      t.regex(found.stdout, new RegExp(`The KSESSIONS database, ${databaseOf(other)} on [^"]+, is marked staging; the target is test\\.`));
+      const turned = await runHere(retarget(apart, { database: databaseOf(other), source: { database: databaseOf(scratch()) } }), 'provision', ['15']);
+      t.is(turned.code, 3, turned.stderr);
+      t.regex(turned.stderr, /^GUARD_MARKER: /m, 'and the canvas connection is refused at once');
+      await enrolIn('test', other);
+      t.is((await look(apart)).code, 0, 'two databases of one environment');
     },
   },
   {
@@ -239,6 +290,7 @@ export const WRONG_DATABASE: readonly Incident[] = [
     happened: 'With two clients in one process a statement queued for development was executed on production',
     stops: 'Each connection of our SQL Server client has a queue of its own',
     where: ['lib/engines/mssql-client.ts'],
+    once: 'a statement must be held back between two connections, which no server does at will',
     async replay(t) {
       let release = () => {};
       const opened = new Promise<undefined>((resolve) => (release = () => resolve(undefined)));
