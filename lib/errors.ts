@@ -452,9 +452,9 @@ export const faults = {
   markedAsProduction: (target: string, environment: string) =>
     make(
       'GUARD_MARKER',
-      `This database cannot be enrolled as target ${target}.`,
-      `Its mark says environment ${JSON.stringify(environment)}, and such a mark refuses for ever.`,
-      'Use the SQL bundle for production.',
+      `This database cannot be target ${target}.`,
+      `Its mark says environment ${JSON.stringify(environment)}, and such a mark refuses for ever, enrolment included.`,
+      'Use the SQL bundle for production. If it is a copy that is to become another database, docs/handoff.md says how.',
     ),
   enrolmentNotConfirmed: (target: string, database: string) =>
     make(
@@ -909,12 +909,12 @@ export const faults = {
       why,
       hint,
     ),
-  guidsRejected: (rejected: number, total: number) =>
+  guidsRejected: (rejected: number, total: number, target: string) =>
     make(
       'GUID_REJECTED',
       `${rejected} of ${total} host GUIDs open no session.`,
       'Each is told above, with its line and its fingerprint.',
-      'To make others: npx zx scripts/provision.mjs IDS.',
+      `To make others: npx zx scripts/provision.mjs IDS --target ${target}`,
     ),
   trailBroken: ({ broken, chains, firstBroken }: BrokenTrail) =>
     make(
@@ -1125,7 +1125,7 @@ export const faults = {
       resume,
     ),
   outExists: (path: string) =>
-    make('USAGE', `The file ${path} exists.`, '--out never overwrites a file.', 'Name a new file. Nothing was done.'),
+    make('USAGE', `The file ${path} exists.`, 'What is there is never overwritten.', 'Name a new file. Nothing was done.'),
   notCommitted: (ids: readonly number[], operationId: string, cause: ToolkitError) =>
     make(
       cause.code,

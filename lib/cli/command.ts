@@ -96,6 +96,7 @@ export async function runCommand(definition: CommandDefinition): Promise<void> {
   const options = optionsOf(words);
   const isJson = options.includes('--json');
   const isVerbose = options.includes('--verbose');
+  if (options.includes('--no-color')) turnColoursOff();
   // Of packages, and nothing that a user could mend: tedious makes Node warn of each server that is named by its address.
   process.noDeprecation = !isVerbose;
   survive(process.stdout, process.stderr);
@@ -123,6 +124,12 @@ export async function runCommand(definition: CommandDefinition): Promise<void> {
   }
   // What nobody reads would keep the process alive for ever, a void GUID in its hands.
   if (await isStuck(process.stdout)) process.exit();
+}
+
+/** Whoever colours, as the questions do, asks the environment; there FORCE_COLOR would win. */
+function turnColoursOff(): void {
+  process.env['NO_COLOR'] = '1';
+  delete process.env['FORCE_COLOR'];
 }
 
 /** One a line. Nobody reads an error of a Tab. */

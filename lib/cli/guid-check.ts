@@ -64,7 +64,7 @@ export async function checkGuids(run: Run, open: Access, given: readonly GivenGu
     if (isOne) throw rejectionOf(answer, open.database);
     rejected += 1;
   }
-  if (rejected > 0) throw faults.guidsRejected(rejected, given.length);
+  if (rejected > 0) throw faults.guidsRejected(rejected, given.length, open.database.target.name);
 }
 
 async function check({ database, keys, permit }: Access, text: string, records: boolean): Promise<RecordedAuthentication> {

@@ -119,13 +119,17 @@ async function perform(session: Session, line: string): Promise<void> {
   const [word = '', ...rest] = line.split(/\s+/);
   if (word === '') return;
   if (/^[-+]?\d/.test(word)) return session.provision(parseIds([word, ...rest]));
+  // Alone it never comes here.
+  if (word === EXIT) throw misused(EXIT, 'nothing', EXIT);
   const command = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
   if (command === undefined) throw faults.unknownCommand(word, [...Object.values(COMMANDS).map(({ usage }) => usage), EXIT]);
   const text = line.slice(word.length).trim();
   const takesText = command.usage !== word;
-  if (takesText !== (text !== '')) throw faults.usage(`${word} takes ${takesText ? 'something' : 'nothing'}.`, 'Nothing was done.', `Type: ${command.usage}`);
+  if (takesText !== (text !== '')) throw misused(word, takesText ? 'something' : 'nothing', command.usage);
   await command.run(session, text);
 }
+
+const misused = (word: string, takes: string, usage: string) => faults.usage(`${word} takes ${takes}.`, 'Nothing was done.', `Type: ${usage}`);
 
 // --- the commands ------------------------------------------------------------------------------------------------
 

@@ -140,6 +140,7 @@ export function permitWriting(admission: Admission, marker: Marker | undefined):
  * @throws ToolkitError GUARD_MARKER
  */
 export function assertMark(admission: Admission, marker: Marker): void {
+  assertEnrollable(admission, marker);
   const differences = differencesOf(admission, marker);
   if (differences.length > 0) throw faults.markerDiffers(admission.target.name, differences);
 }
@@ -156,16 +157,17 @@ export function permitEnrolment(
   confirmed: string,
 ): EnrolmentPermit {
   assertCanvasRole(admission);
-  if (marker !== undefined && !ENVIRONMENTS.includes(marker.environment)) {
-    throw faults.markedAsProduction(admission.target.name, marker.environment);
-  }
-  if (marker !== undefined && marker.target !== admission.target.name && isMarkOf(marker, admission.identity)) {
-    throw faults.enrolledForAnother(admission.target.name, marker.target);
-  }
+  if (marker !== undefined) assertEnrollable(admission, marker);
   if (confirmed !== admission.identity.database) {
     throw faults.enrolmentNotConfirmed(admission.target.name, admission.identity.database);
   }
   return new SealedPermit(seal, admission, 'enrol');
+}
+
+/** Whoever meets such a mark must not be told to enrol again: that is refused, too. */
+function assertEnrollable({ identity, target }: Admission, marker: Marker): void {
+  if (!ENVIRONMENTS.includes(marker.environment)) throw faults.markedAsProduction(target.name, marker.environment);
+  if (marker.target !== target.name && isMarkOf(marker, identity)) throw faults.enrolledForAnother(target.name, marker.target);
 }
 
 /** Was the mark made in this very database, and not carried here by a copy? */

@@ -54,7 +54,7 @@ const terminals = loadTerminals();
 if ('missing' in terminals) {
   test.skip(`terminal: skipped, @lydell/node-pty does not load here: ${terminals.missing}`, () => undefined);
 } else {
-  test.serial('on a terminal Enter and Ctrl-C leave a live credential as it is', async (t) => {
+  test.serial('on a terminal Enter, Ctrl-C and Ctrl-D leave a live credential as it is', async (t) => {
     const command = commandOf('provision', ['15']);
     const entered = await runOnTerminal(terminals, shared(), command, reply('\r'));
     t.is(entered.code, 4, entered.screen);
@@ -64,7 +64,23 @@ if ('missing' in terminals) {
     t.true([4, 130].includes(interrupted.code), interrupted.screen);
     t.regex(interrupted.screen, QUESTION);
     t.notRegex(interrupted.screen, GUID);
+    const ended = await runOnTerminal(terminals, shared(), command, reply('\x04'));
+    t.is(ended.code, 4, ended.screen);
+    t.regex(ended.screen, /Replace it\?[^]*CONFLICT: /);
+    t.true(ended.screen.lastIndexOf('\x1b[?25h') > ended.screen.lastIndexOf('\x1b[?25l'), 'the cursor is shown again');
     expected.push({ id: 15, guid: earlier.get(15) ?? '', actions: ['provisioned'] });
+  });
+
+  test.serial('a question has colours; --no-color and NO_COLOR turn them off', async (t) => {
+    const isColoured = async (words: readonly string[], env: NodeJS.ProcessEnv = {}) => {
+      const scratch = { ...shared(), env: { ...shared().env, ...env } };
+      const { code, screen } = await runOnTerminal(terminals, scratch, commandOf('provision', ['15', ...words]), reply('\r'));
+      t.is(code, 4, screen);
+      return ['32', '36', '90'].some((colour) => screen.includes(`\x1b[${colour}m`));
+    };
+    t.true(await isColoured([]));
+    t.false(await isColoured(['--no-color'], { FORCE_COLOR: '1' }));
+    t.false(await isColoured([], { NO_COLOR: '1' }));
   });
 
   test.serial('on a terminal y replaces it', async (t) => {

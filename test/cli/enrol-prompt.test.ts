@@ -16,7 +16,7 @@ const terminals = loadTerminals();
 if ('missing' in terminals) {
   test.skip(`terminal: skipped, @lydell/node-pty does not load here: ${terminals.missing}`, () => undefined);
 } else {
-  long('on a terminal the typed name enrols; Ctrl-C and another name leave everything as it was', async (t) => {
+  long('on a terminal the typed name enrols; Ctrl-C, Ctrl-D and another name leave everything as it was', async (t) => {
     const scratch = await lane.ready(t);
     await access(scratch, (one) => execute(one, 'DELETE FROM canvas."Environment"'));
     const look = () =>
@@ -30,7 +30,7 @@ if ('missing' in terminals) {
     const type = (keys: string) =>
       runOnTerminal(terminals, scratch, commandOf('enrol', ['--target', 'scratch']), [{ to: QUESTION, keys }]);
 
-    for (const keys of ['\x03', `${before.name}_2\r`]) {
+    for (const keys of ['\x03', '\x04', `${before.name}_2\r`]) {
       const { code, screen } = await type(keys);
       t.true([3, 130].includes(code), screen);
       t.regex(screen, new RegExp(`canvas {5}${before.name} on [^]*${QUESTION.source}`), 'it says first who it is');

@@ -54,7 +54,7 @@ if ('missing' in terminals) {
       { to: QUESTION, keys: '\r' },
       ...typed('15'),
       { to: QUESTION, keys: 'y' },
-      ...typed('show 15', '', 'lst', '0x0f', '-15', '99999', 'show 99999', 'list all', 'search', 'help', 'list', 'exit'),
+      ...typed('show 15', '', 'lst', '0x0f', '-15', '99999', 'show 99999', 'list all', 'search', 'exit now', 'help', 'list', 'exit'),
     ]);
     t.is(code, 0, screen);
     t.regex(screen, /target {5}scratch \(test/, 'it says first where it is');
@@ -64,7 +64,7 @@ if ('missing' in terminals) {
     t.regex(screen, /lst\nUSAGE: There is no command "lst"\.\n {2}There are: <id>, list, search <text>, show <id>, help, clear, exit\.\n {2}/);
     for (const word of ['0x0f', '-15']) t.regex(screen, new RegExp(`USAGE: "${word}" is not a KSESSIONS id`));
     t.is(screen.match(/SESSION_NOT_FOUND: There is no KSESSIONS session 99999/g)?.length, 2);
-    t.regex(screen, /USAGE: list takes nothing[^]*USAGE: search takes something/);
+    t.regex(screen, /USAGE: list takes nothing[^]*USAGE: search takes something[^]*USAGE: exit takes nothing/);
     t.regex(screen, /search <text> {2}sessions whose title/);
     t.regex(screen, /list\nKSESSIONS id[^]*Need For Messengers[^]*8 listed: 7 none, 1 live/);
     const guids = guidsIn(screen);
@@ -88,9 +88,12 @@ if ('missing' in terminals) {
       ...typed('search MESSENGERS'),
       { to: listed, keys: `${DOWN}\r` },
       { to: /Qualities of the Messengers\r?\n[^]*Make its host GUID\?/, keys: CTRL_D },
-      ...typed('exit'),
+      ...typed('search MESSENGERS'),
+      { to: listed, keys: CTRL_D },
+      ...typed('help', 'exit'),
     ]);
     t.is(before.code, 0, before.screen);
+    t.regex(before.screen, /help\n<id> [^]*> exit\n/, 'the prompt comes again after each');
     t.regex(before.screen, /No session of KSESSIONS has that in its title/);
     t.deepEqual([guidsIn(before.screen), await credentialsOf(212), await credentialsOf(213)], [[], [], []]);
 

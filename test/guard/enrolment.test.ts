@@ -103,7 +103,7 @@ server('postgres: a production mark refuses for ever, enrolment included', async
   await refused(t, scratch, 'GUARD_MARKER');
   const enrolment = await runHere(scratch, 'enrol', ['--target', 'scratch', '--confirm', databaseOf(scratch)]);
   t.is(enrolment.code, 3);
-  t.regex(enrolment.stderr, /GUARD_MARKER: This database cannot be enrolled[^]*refuses for ever/);
+  t.regex(enrolment.stderr, /GUARD_MARKER: This database cannot be target[^]*refuses for ever/);
 });
 
 server('postgres: a connection whose search path was changed behind the guard writes nothing', async (t) => {

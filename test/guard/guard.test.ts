@@ -99,6 +99,18 @@ test('the mark must agree in every part; none is not enrolled', (t) => {
   }
 });
 
+test('who cannot enrol is not told to: a production mark, and that of another target of this very database', (t) => {
+  const hintOf = (changes: Partial<typeof marker>) => {
+    const refused = () => permitWriting(admitted(), { ...marker, ...changes });
+    return t.throws<ToolkitError>(refused, { code: 'GUARD_MARKER' })?.hint ?? '';
+  };
+  const enrols = /enrol\.mjs/;
+  for (const environment of ['production', '', 'x']) t.notRegex(hintOf({ environment, target: 'handoff' }), enrols, environment);
+  t.notRegex(hintOf({ target: 'b' }), enrols);
+  t.regex(hintOf({ target: 'b', databaseId: 'moved' }), enrols, 'a copy from another target');
+  t.regex(hintOf({ environment: marker.environment === 'test' ? 'staging' : 'test' }), enrols, 'the list of targets changed its mind');
+});
+
 test('enrolment wants the name as the server reports it, and never touches a production mark', (t) => {
   t.is(codeOf(() => permitEnrolment(admitted(), undefined, 'KSESSIONS_DEV')), 'allowed');
   t.is(codeOf(() => permitEnrolment(admitted(), undefined, 'ksessions_dev')), 'GUARD_MARKER');

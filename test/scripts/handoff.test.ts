@@ -84,6 +84,7 @@ test.serial('nothing is written when the GUIDs would lie in the bundle, over a f
     await refused(join('link', 'guids.txt'), /lies in the folder of the bundle/);
   }
   await refused('there.txt', /exists/);
+  t.notRegex((await runHere(scratch, 'handoff', [...PLACE, '--provision', '15', '--guids', 'there.txt'])).stdout, /--out/, 'of that file');
   t.is(readFileSync(join(folder, 'there.txt'), 'utf8'), 'mine');
 
   writeFileSync(join(folder, 'bundle', 'notes.txt'), 'mine');

@@ -119,7 +119,7 @@ test.serial('a file of --out: one result a line, 1 when one of them opens nothin
   const bad = fileOf(scratch, 'bad.txt', readFileSync(out, 'utf8') + '218 kept', NOBODYS, 'canvas/7 revoked', '1 nonsense');
   const mixed = await verify(scratch, '--guid-file', bad, '--json');
   t.is(mixed.code, 1);
-  t.regex(mixed.stderr, /^GUID_REJECTED: 2 of \d+ host GUIDs open no session\.$/m);
+  t.regex(mixed.stderr, /^GUID_REJECTED: 2 of \d+ host GUIDs open no session\.\n.+\n {2}To make others: .+ IDS --target scratch$/m);
   const told = jsonLines(mixed).map(({ code, line, verdict }) => [line ?? code, verdict]);
   t.deepEqual(told, [[1, 'valid'], [2, 'valid'], [3, 'valid'], [5, 'unknown'], [7, 'unknown'], ['GUID_REJECTED', undefined]]);
 });
