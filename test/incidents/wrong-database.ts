@@ -60,7 +60,7 @@ export const WRONG_DATABASE: readonly Incident[] = [
     id: 'I-01',
     happened: 'The provisioner was configured for KSESSIONS, the production database, while the application used KSESSIONS_DEV',
     stops: 'A target whose database is protected is refused before anything is dialled, in either role; check-config finds components that differ',
-    where: ['lib/guard/guard.ts', 'lib/config/targets.ts', 'lib/checks/configuration.ts'],
+    where: ['lib/guard/guard.ts', 'lib/config/targets.ts', 'lib/checks/configuration-places.ts'],
     once: 'it is refused before anything is dialled',
     async replay(t) {
       const { port, knocks } = await door(t);
@@ -140,7 +140,7 @@ export const WRONG_DATABASE: readonly Incident[] = [
     id: 'I-05',
     happened: 'Two configuration files disagreed, and a production deployment wrote tokens to the development database',
     stops: 'A connection string may only repeat what the target says; before a release check-config finds files that differ or lead to another environment',
-    where: ['lib/config/connection-string.ts', 'lib/config/credentials.ts', 'lib/checks/configuration.ts'],
+    where: ['lib/config/connection-string.ts', 'lib/config/credentials.ts', 'lib/checks/configuration-places.ts'],
     once: 'it is refused before anything is dialled',
     async replay(t) {
       const { port, knocks } = await door(t);
@@ -167,7 +167,7 @@ export const WRONG_DATABASE: readonly Incident[] = [
     id: 'I-06',
     happened: 'A local override file silently pointed the production application at development, for two hours of outage',
     stops: 'Nothing but the one list of targets says where a name leads here; of the application\'s own files check-config says which one wins silently',
-    where: ['lib/config/settings.ts', 'lib/config/targets.ts', 'lib/config/appsettings.ts', 'lib/checks/configuration.ts'],
+    where: ['lib/config/settings.ts', 'lib/config/targets.ts', 'lib/config/appsettings.ts', 'lib/checks/configuration-places.ts'],
     once: 'which list of targets is read does not depend on the engine',
     async replay(t, { scratch }) {
       const { folder } = scratch();
