@@ -5,7 +5,7 @@ import type { Settings } from './config/settings';
 import { chooseTarget, type Target } from './config/targets';
 import { findHarm, withDatabase, withTransaction, type Database } from './engines/database';
 import { faults } from './errors';
-import { assertAllowed, assertHarmless, type Permit } from './guard/guard';
+import { assertAllowed, assertHarmless, assertSourceMark, isOneDatabase, type Permit } from './guard/guard';
 import { missingKeys } from './hosts/key-use';
 import { enrol, readMarker, requirePermit } from './migrations/enrol';
 import { migrateLatest, pendingMigrations } from './migrations/run';
@@ -110,11 +110,17 @@ function withReadyTarget<T>(
   return withOpenTarget(request, async (database) => {
     const { target } = database;
     const permit = await permitFor(database, request);
+    await requireSource(database);
     if (target.engine === 'pglite') await prepareEmbedded(database, permit, request);
     const missing = await missingMigrations(database, request);
     if (missing.length > 0) throw faults.migrationsPending(target.name, missing);
     return work(database, permit);
   });
+}
+
+async function requireSource({ canvas, source }: Database): Promise<void> {
+  if (isOneDatabase(canvas.admission, source.admission)) return;
+  assertSourceMark(source.admission, await readMarker(source));
 }
 
 /** What is pending and needed. */

@@ -449,6 +449,13 @@ export const faults = {
       `${differences.join('; ')}. A copy, a restore, a rename or an edit does that.`,
       `If this move was meant, enrol again: npx zx scripts/enrol.mjs --target ${target}`,
     ),
+  sourceOfAnotherEnvironment: ({ environment, name }: { name: string; environment: string }, database: string, marked: string) =>
+    make(
+      'GUARD_MARKER',
+      `The KSESSIONS database of target ${name} belongs to another environment.`,
+      `${database} is marked ${JSON.stringify(marked)}; the target is ${environment}.`,
+      'Say in targets.json which KSESSIONS database belongs to this environment ("source"), and have it reviewed.',
+    ),
   markedAsProduction: (target: string, environment: string) =>
     make(
       'GUARD_MARKER',

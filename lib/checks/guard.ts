@@ -1,9 +1,9 @@
 /** Who is at the other end of both connections, and whether the database is marked as this target's. */
 import { readMarker } from '../migrations/enrol';
-import { assertMark } from '../guard/guard';
+import { assertMark, assertSourceMark } from '../guard/guard';
 import { faults, ToolkitError } from '../errors';
 import type { Reader } from '../engines/database';
-import { holds, observed, type Check, type Observation, type Subject } from './check';
+import { holds, type Check, type Observation, type Subject } from './check';
 
 /** In the words of the server, never in those that were dialled (I-09). */
 const named = ({ admission: { identity } }: Reader) => `${identity.database} on ${identity.server}`;
@@ -39,17 +39,10 @@ const sameEnvironment: Check = {
   id: 'guard.environment',
   title: 'Both connections belong to one environment',
   severity: 'critical',
-  async look({ database: { canvas, source, target } }) {
-    if (source === canvas) return holds('They are one connection');
+  async look({ database: { source, target } }) {
     const found = await readMarker(source);
     if (found === undefined) return holds(`The KSESSIONS database, ${named(source)}, has no mark of its own; the target names it`);
-    const otherwise = `Both are marked ${target.environment}`;
-    const sentence = `The KSESSIONS database, ${named(source)}, is marked ${found.environment}; the target is ${target.environment}.`;
-    return observed(
-      found.environment === target.environment ? [] : [sentence],
-      'Say in targets.json which KSESSIONS database belongs to this environment ("source"), and have it reviewed',
-      otherwise,
-    );
+    return asRefusal(() => assertSourceMark(source.admission, found), `Both are marked ${target.environment}`);
   },
 };
 

@@ -145,6 +145,22 @@ export function assertMark(admission: Admission, marker: Marker): void {
   if (differences.length > 0) throw faults.markerDiffers(admission.target.name, differences);
 }
 
+/** Are both connections of a target in one database? */
+export function isOneDatabase(canvas: Admission, source: Admission): boolean {
+  const [one, other] = [canvas.identity, source.identity];
+  return one.serverId === other.serverId && one.databaseId === other.databaseId && one.database === other.database;
+}
+
+/**
+ * In a KSESSIONS database of another environment the same ids are other sessions (I-10). One without a mark, or whose
+ * mark this login may not see, says nothing about it: the target, which is reviewed, names it.
+ * @throws ToolkitError GUARD_MARKER
+ */
+export function assertSourceMark({ identity, target }: Admission, marker: Marker | undefined): void {
+  if (marker === undefined || marker.environment === target.environment) return;
+  throw faults.sourceOfAnotherEnvironment(target, identity.database, marker.environment);
+}
+
 /**
  * The right to write the enrolment mark and the bookkeeping tables, and nothing else.
  * @param confirmed the database name as a person typed it; it must equal the server-reported one

@@ -259,8 +259,8 @@ export const WRONG_DATABASE: readonly Incident[] = [
   {
     id: 'I-10',
     happened: 'The two connections, canvas and source, pointed at different environments',
-    stops: 'Both are asked who they are, in their own role; a protected source is refused like a protected canvas database, and the gate finds one that is marked as of another environment',
-    where: ['lib/guard/guard.ts', 'lib/checks/guard.ts'],
+    stops: 'Both are asked who they are, in their own role; a protected source is refused like a protected canvas database, and so is one that is marked as of another environment',
+    where: ['lib/guard/guard.ts', 'lib/access.ts', 'lib/checks/guard.ts'],
     async replay(t, { lane, scratch }) {
       const { port, knocks } = await door(t);
       const split = await runHere(targetOf(t, port, { source: { database: 'KSESSIONS' } }), 'provision', ['15']);
@@ -277,7 +277,10 @@ export const WRONG_DATABASE: readonly Incident[] = [
       const found = await look(apart);
       t.is(found.code, 1, found.stderr);
       t.deepEqual(notHolding(found), ['guard.environment']);
-      t.regex(found.stdout, new RegExp(`The KSESSIONS database, ${databaseOf(other)} on [^"]+, is marked staging; the target is test\\.`));
+      t.regex(found.stdout, new RegExp(`${databaseOf(other)} is marked \\\\"staging\\\\"; the target is test\\.`));
+      const refused = await runHere(apart, 'provision', ['15']);
+      t.is(refused.code, 3, refused.stderr);
+      t.regex(refused.stderr, /^GUARD_MARKER: The KSESSIONS database [^]+ is marked "staging"; the target is test\./m);
       const turned = await runHere(retarget(apart, { database: databaseOf(other), source: { database: databaseOf(scratch()) } }), 'provision', ['15']);
       t.is(turned.code, 3, turned.stderr);
       t.regex(turned.stderr, /^GUARD_MARKER: /m, 'and the canvas connection is refused at once');
