@@ -75,6 +75,13 @@ export class ToolkitError extends Error {
     return new ToolkitError(this.code, { what: `KSESSIONS ${ksessionsId}: ${what}`, why, hint }, facts);
   }
 
+  /** The same failure, with another word on what to do. */
+  advising(hint: string): ToolkitError {
+    const { message: what, why, ksessionsId, operationId } = this;
+    const facts = { ...(ksessionsId === undefined ? {} : { ksessionsId }), ...(operationId === undefined ? {} : { operationId }), cause: this };
+    return new ToolkitError(this.code, { what, why, hint }, facts);
+  }
+
   get exit(): number {
     return EXIT_OF[this.code];
   }
@@ -1075,7 +1082,7 @@ export const faults = {
       'HOST_SESSION_NOT_FOUND',
       `${by === 'KSessionsId' ? 'KSESSIONS' : 'Canvas'} session ${id} never had a host GUID.`,
       'Schema canvas has no host session for it, so there is nothing to end.',
-      'Look for the session with npx zx scripts/list.mjs --search. Nothing was done.',
+      'Look for the session with npx zx scripts/list.mjs --search TEXT. Nothing was done.',
       by === 'KSessionsId' ? { ksessionsId: id } : {},
     ),
   copyAlone: (canvasSessionId: number, ksessionsId: number | null) =>

@@ -7,6 +7,7 @@ import { packageVersion, readSettings, type Settings } from '../config/settings'
 import { CommitUnknown } from '../engines/database';
 import { faults, redacted, ToolkitError } from '../errors';
 import { HostGuid } from '../hosts/credential';
+import { aimedAt } from '../reports/remedy';
 import { ASK_COMPLETION, completionsOf, type Completable } from './completion';
 import { banner, errorJson, errorText, jsonLine } from './render';
 import { listenForInterrupts } from './interrupts';
@@ -100,16 +101,18 @@ export async function runCommand(definition: CommandDefinition): Promise<void> {
   // Of packages, and nothing that a user could mend: tedious makes Node warn of each server that is named by its address.
   process.noDeprecation = !isVerbose;
   survive(process.stdout, process.stderr);
-  const report = (error: unknown) => printError(error, isJson, isVerbose);
+  let target: string | undefined;
+  const report = (error: unknown) => printError(error, target, isJson, isVerbose);
   const release = listenForInterrupts((error) => {
     void report(error).finally(() => process.exit(error.exit));
   });
   try {
     const parsed = await parse(definition, words);
     if (parsed !== undefined) {
+      target = parsed.text('target');
       await definition.run({
         words: parsed,
-        settings: readSettings(process.env, { target: parsed.text('target') }),
+        settings: readSettings(process.env, { target }),
         print: (text) => writeFlushed(process.stdout, text),
         stream: (text) => writePatiently(process.stdout, text),
         notice: (text) => void process.stderr.write(text),
@@ -278,10 +281,11 @@ function toWords(
 }
 
 /** @returns the error in our words, after printing it */
-async function printError(error: unknown, isJson: boolean, isVerbose: boolean): Promise<ToolkitError> {
+async function printError(error: unknown, target: string | undefined, isJson: boolean, isVerbose: boolean): Promise<ToolkitError> {
   const known = error instanceof ToolkitError ? error : inWords(error);
-  if (isJson) await writeFlushed(process.stdout, jsonLine(errorJson(known))).catch(() => undefined);
-  process.stderr.write(errorText(known));
+  const told = target === undefined ? known : known.advising(aimedAt(target, known.hint));
+  if (isJson) await writeFlushed(process.stdout, jsonLine(errorJson(told))).catch(() => undefined);
+  process.stderr.write(errorText(told));
   if (isVerbose) process.stderr.write(`${causes(known).join('\n  caused by ')}\n`);
   return known;
 }

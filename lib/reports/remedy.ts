@@ -27,3 +27,19 @@ export function partsOf(remedy: string): RemedyPart[] {
   parts.push({ kind: 'words', text: remedy.slice(end) });
   return parts.filter(({ text }) => text !== '');
 }
+
+/** Commands that connect to nothing. */
+const AIMLESS = /scripts\/(?:completion|handoff)\.mjs/;
+
+/** The names that a target may have; what else was typed for one is not to be copied. */
+const NAME = /^[\w.-]+$/;
+
+/** A remedy whose commands go to the target that was asked for: without its name they would go to the default one. */
+export function aimedAt(target: string, remedy: string): string {
+  if (!NAME.test(target)) return remedy;
+  const aimed = ({ kind, text }: RemedyPart) => {
+    if (kind === 'words' || AIMLESS.test(text) || / --target\b/.test(text)) return text;
+    return `${text}${text.startsWith('npm') && !text.includes(' -- ') ? ' --' : ''} --target ${target}`;
+  };
+  return partsOf(remedy).map(aimed).join('');
+}

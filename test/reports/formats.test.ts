@@ -6,7 +6,7 @@ import { PACKAGE_ROOT } from '../../lib/config/settings';
 import { FORMATS, type Format } from '../../lib/reports/formats';
 import { toJunit } from '../../lib/reports/junit';
 import { toMarkdown } from '../../lib/reports/markdown';
-import { partsOf } from '../../lib/reports/remedy';
+import { aimedAt, partsOf } from '../../lib/reports/remedy';
 import { tally, type Report } from '../../lib/reports/report';
 import { toText } from '../../lib/reports/text';
 import { matchesGolden } from './golden';
@@ -97,6 +97,19 @@ test('a title with markup, bars, line ends and signs of control stays text in it
   t.true(rows.every((row) => [4, 5].includes(row.split(/(?<!\\)\|/).length - 2)));
   const text = toText(REPORT);
   t.true(text.includes(NASTY.replace(/[\p{Cc}\u202E\uD800]/gu, ' ')), 'a terminal is not spoken to');
+});
+
+test('the commands of a remedy go to the target that was asked for', (t) => {
+  const aimed: [remedy: string, told: string][] = [
+    ['Make a first one: npx zx scripts/provision.mjs 15. Nothing was done.', 'Make a first one: npx zx scripts/provision.mjs 15 --target dev. Nothing was done.'],
+    ['Run: npm run migrate', 'Run: npm run migrate -- --target dev'],
+    ['npm run migrate:rollback -- --to NAME, where', 'npm run migrate:rollback -- --to NAME --target dev, where'],
+    ['npx zx scripts/rotate.mjs --target staging --key-older', 'npx zx scripts/rotate.mjs --target staging --key-older'],
+    ['npx zx scripts/handoff.mjs --database NAME', 'npx zx scripts/handoff.mjs --database NAME'],
+    ['Nothing was done.', 'Nothing was done.'],
+  ];
+  for (const [remedy, told] of aimed) t.is(aimedAt('dev', remedy), told);
+  t.is(aimedAt('dev; rm', 'Run: npm run migrate'), 'Run: npm run migrate');
 });
 
 test('what can be copied out of a remedy is told apart from its words', (t) => {

@@ -56,7 +56,9 @@ test.serial('rotate: 5 where nothing is live; else a new GUID, and stderr says w
   const scratch = shared();
   const none = await runHere(scratch, 'rotate', ['15']);
   t.is(none.code, 5, none.stderr);
-  t.regex(none.stderr, /HOST_SESSION_NOT_FOUND: KSESSIONS session 15 has no live host GUID to rotate[^]+provision\.mjs 15/);
+  t.regex(none.stderr, /HOST_SESSION_NOT_FOUND: KSESSIONS session 15 has no live host GUID to rotate[^]+provision\.mjs 15\. /);
+  const named = await runHere(scratch, 'rotate', ['15', '--target', 'scratch', '--json']);
+  t.regex(String(jsonLines(named)[0]?.['hint']), /provision\.mjs 15 --target scratch\. /, 'not to the default one');
   const first = (await runHere(scratch, 'provision', ['15', '--quiet', '--created-by', 'Ada'])).stdout.trim();
   const { code, stderr, stdout } = await runHere(scratch, 'rotate', ['15', '--reason', 'lost']);
   t.is(code, 0, stderr);
