@@ -85,7 +85,8 @@ async function prepare(database: Database): Promise<Permit> {
 /** Names without extension, as the runner records them; each migration asserts the database and takes the lock. */
 function migrationSource(permit: Permit, engine: Engine, waitMs: number): Knex.MigrationSource<MigrationFile> {
   return {
-    getMigrations: () => Promise.resolve(readMigrations()),
+    // `migrate:list` prints a pending one by its `file`, whatever the source calls it.
+    getMigrations: () => Promise.resolve(readMigrations().map((file) => ({ ...file, file: file.name }))),
     getMigrationName: ({ name }) => name,
     getMigration: (file) => Promise.resolve({ up: (knex) => up(knex, file), down: (knex) => down(knex, file) }),
   };

@@ -10,6 +10,7 @@ await toolkit.runCommand({
     'Compares the configuration of components with the target and with each other: appsettings.json with its override files, ' +
     '.env files, and the variables of this process, as .NET reads them. Names file and key, and no secret. Connects to nothing.',
   positionals: 'FILES…',
+  complete: 'files',
   options: toolkit.CONFIGURATION_OPTIONS,
   examples: [
     ['$0 web provisioner --target dev', 'two components, by their folders'],

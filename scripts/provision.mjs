@@ -53,6 +53,6 @@ function withDefault(terms) {
 async function sessionsOf(run, { database }, ids) {
   if (ids !== undefined) return { pages: () => toolkit.pagesOfIds(ids), total: ids.length, isSet: false };
   const { sessions, withoutTranscripts } = await toolkit.countProvisionable(database.source);
-  if (withoutTranscripts > 0) run.notice(`${withoutTranscripts} sessions of KSESSIONS have no transcript and are left out.\n`);
+  if (withoutTranscripts > 0) run.notice(`Left out, for they have no transcript: ${withoutTranscripts} of the sessions of KSESSIONS.\n`);
   return { pages: () => toolkit.pagesOfProvisionable(database.source), total: sessions, isSet: true };
 }

@@ -19,8 +19,8 @@ export const SHELLS = ['bash', 'zsh'] as const;
 /** What of a command can be completed. */
 export interface Completable {
   readonly options: Readonly<Record<string, Options>>;
-  /** What its positional words are: KSESSIONS ids, or one of these. */
-  readonly complete?: 'ids' | readonly string[];
+  /** What its positional words are: KSESSIONS ids, files, or one of these. */
+  readonly complete?: 'files' | 'ids' | readonly string[];
 }
 
 /** The settings, with the target that a command line names. @throws ToolkitError CONFIG */
@@ -39,6 +39,8 @@ export async function completionsOf({ complete, options }: Completable, words: r
   // The value of a text without choices is the user's own: the shell then offers files.
   if (option?.type === 'string') return option.choices === undefined ? [] : askYargs(all, words);
   if (current.startsWith('-')) return isAfterEnd ? [] : askYargs(all, words);
+  // The shell completes these by itself where it is offered nothing.
+  if (complete === 'files') return [];
   const positionals = complete === 'ids' ? await idsOf(settings).catch(() => []) : (complete ?? []);
   return positionals.length > 0 || isAfterEnd ? positionals : askYargs(all, words);
 }

@@ -39,6 +39,8 @@ long('options, their choices, verbs, targets and the ids of the embedded databas
   t.deepEqual(await of('provision', '--if-exists', ''), ['rotate', 'keep', 'fail']);
   t.deepEqual(await of('provision', '--target', ''), ['scratch']);
   t.deepEqual(await of('migrate', ''), ['latest', 'status', 'plan', 'rollback']);
+  t.deepEqual(await of('check-config', ''), [], 'files are the shell\'s to complete');
+  t.true((await of('check-config', '--')).includes('--fail-on'));
   t.deepEqual(await of('provision', '--reason', ''), [], 'the value of a free text is the user\'s own');
   for (const script of ['provision', 'rotate', 'revoke']) t.deepEqual(await of(script, ''), IDS, script);
   t.deepEqual(await of('provision', '15', '--', '2'), IDS, 'behind -- nothing is an option');

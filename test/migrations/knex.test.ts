@@ -32,6 +32,7 @@ withServer(`${lane.name}: knex makes, lists, applies and takes back through the 
   t.is(made.code, 0, made.stderr);
   const file = readdirSync(join(folder, 'migrations')).find((name) => name.endsWith('_add_column_name.ts')) ?? '';
   t.is(readFileSync(join(folder, 'migrations', file), 'utf8'), readFileSync(join(folder, 'lib/migrations/migration.stub'), 'utf8'));
+  t.regex((await knex('migrate:list')).stdout, /Found 5 Pending[^]*_canvas_tables\n[^]*_add_column_name\n/);
   const latest = await knex('migrate:latest');
   t.is(latest.code, 0, latest.stdout + latest.stderr);
   t.deepEqual(await applied(scratch), [...ALL, ['add_column_name', 1]], 'the stub runs as it stands');
