@@ -7,7 +7,7 @@ import { findHarm, withDatabase, withTransaction, type Database } from './engine
 import { faults } from './errors';
 import { assertAllowed, assertHarmless, assertSourceMark, isOneDatabase, type Permit } from './guard/guard';
 import { missingKeys } from './hosts/key-use';
-import { enrol, readMarker, requirePermit } from './migrations/enrol';
+import { enrol, readMarker, readSourceMarker, requirePermit } from './migrations/enrol';
 import { migrateLatest, pendingMigrations } from './migrations/run';
 import { hasTable } from './migrations/live-schema';
 import { seed } from '../seeds/ksessions_samples';
@@ -110,7 +110,7 @@ function withReadyTarget<T>(
   return withOpenTarget(request, async (database) => {
     const { target } = database;
     const permit = await permitFor(database, request);
-    await requireSource(database);
+    await requireSourceMark(database);
     if (target.engine === 'pglite') await prepareEmbedded(database, permit, request);
     const missing = await missingMigrations(database, request);
     if (missing.length > 0) throw faults.migrationsPending(target.name, missing);
@@ -118,9 +118,9 @@ function withReadyTarget<T>(
   });
 }
 
-async function requireSource({ canvas, source }: Database): Promise<void> {
+async function requireSourceMark({ canvas, source }: Database): Promise<void> {
   if (isOneDatabase(canvas.admission, source.admission)) return;
-  assertSourceMark(source.admission, await readMarker(source));
+  assertSourceMark(source.admission, await readSourceMarker(source));
 }
 
 /** What is pending and needed. */

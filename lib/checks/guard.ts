@@ -1,5 +1,5 @@
 /** Who is at the other end of both connections, and whether the database is marked as this target's. */
-import { readMarker } from '../migrations/enrol';
+import { readMarker, readSourceMarker } from '../migrations/enrol';
 import { assertMark, assertSourceMark } from '../guard/guard';
 import { faults, ToolkitError } from '../errors';
 import type { Reader } from '../engines/database';
@@ -40,8 +40,8 @@ const sameEnvironment: Check = {
   title: 'Both connections belong to one environment',
   severity: 'critical',
   async look({ database: { source, target } }) {
-    const found = await readMarker(source);
-    if (found === undefined) return holds(`The KSESSIONS database, ${named(source)}, has no mark of its own; the target names it`);
+    const found = await readSourceMarker(source);
+    if (found === undefined) return holds(`The KSESSIONS database, ${named(source)}, has no mark that this login may read; the target names it`);
     return asRefusal(() => assertSourceMark(source.admission, found), `Both are marked ${target.environment}`);
   },
 };

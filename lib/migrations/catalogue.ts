@@ -29,6 +29,8 @@ export interface CatalogueQueries {
   readonly visibility?: string;
   /** there: whether a table is; one binding, the quoted two-part name */
   readonly hasTable: string;
+  /** Whether this login may read a table, given as `schema.table`; neither its absence nor a missing right is an error. */
+  readonly mayRead: string;
 }
 
 const NAMESPACE = `to_regnamespace('${SCHEMA}')`;
@@ -178,6 +180,8 @@ const POSTGRES: CatalogueQueries = {
         AND d.refobjid = ${NAMESPACE} AND p.pronargs = 0
         AND NOT (p.prokind = 'f' AND p.prorettype = 'pg_catalog.trigger'::regtype)`,
   hasTable: 'SELECT to_regclass(?) IS NOT NULL AS "there"',
+  mayRead: `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname || '.' || c.relname = ? AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')) AS "may"`,
 };
 
 /** Stands for the filter of an index where the catalogue has none to show. */
@@ -276,6 +280,7 @@ const MSSQL: CatalogueQueries = {
     SELECT CASE WHEN HAS_PERMS_BY_NAME(N'${SCHEMA}', 'SCHEMA', 'VIEW DEFINITION') = 0 AND NOT ${IS_BABELFISH}
       THEN 1 ELSE 0 END AS "hidden"`,
   hasTable: `SELECT CASE WHEN OBJECT_ID(?, N'U') IS NULL THEN 0 ELSE 1 END AS "there"`,
+  mayRead: `SELECT CASE WHEN HAS_PERMS_BY_NAME(?, N'OBJECT', N'SELECT') = 1 THEN 1 ELSE 0 END AS "may"`,
 };
 
 export const CATALOGUE: Readonly<Record<Dialect, CatalogueQueries>> = { postgres: POSTGRES, mssql: MSSQL };

@@ -4,7 +4,7 @@ import { withEnrolment, type Database, type Reader } from '../engines/database';
 import { permitEnrolment, permitWriting, type Permit } from '../guard/guard';
 import { makeMarker, MARKER_COLUMNS, MARKER_TABLE, toMarker, toMarkerRow, type Marker } from '../guard/marker';
 import { createBookkeeping, HISTORY_TABLE, LEDGER_TABLE, LOCK_TABLE } from './ledger';
-import { hasTable } from './live-schema';
+import { hasTable, mayReadTable } from './live-schema';
 import type { ExpectedSchema } from './schema';
 import { createTable, SCHEMA, typesFor } from './sql';
 
@@ -13,9 +13,17 @@ export const ENROLMENT_SHAPE: ExpectedSchema = { [MARKER_TABLE]: {}, [LEDGER_TAB
 
 /** The mark of a database, or undefined where there is none. Needs no write permission and creates nothing. */
 export async function readMarker(reader: Reader): Promise<Marker | undefined> {
-  if (!(await hasTable(reader, MARKER_TABLE))) return undefined;
+  return (await hasTable(reader, MARKER_TABLE)) ? markIn(reader) : undefined;
+}
+
+async function markIn(reader: Reader): Promise<Marker | undefined> {
   const [row] = await reader.from(SCHEMA, MARKER_TABLE).select(...MARKER_COLUMNS);
   return row === undefined ? undefined : toMarker(row);
+}
+
+/** The same of KSESSIONS, whose login need not know schema canvas there: a mark that it may not read is none. */
+export async function readSourceMarker(source: Reader): Promise<Marker | undefined> {
+  return (await mayReadTable(source, MARKER_TABLE)) ? markIn(source) : undefined;
 }
 
 /** The right to write to an open database, by its mark. @throws ToolkitError GUARD_NOT_ENROLLED, GUARD_MARKER */

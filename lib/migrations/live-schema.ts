@@ -236,6 +236,12 @@ export async function hasTable(reader: Reader, table: string, schema = SCHEMA): 
   return row !== undefined && flagOf(row, 'there');
 }
 
+/** @returns whether schema canvas has that table and this login may read it */
+export async function mayReadTable(reader: Reader, table: string): Promise<boolean> {
+  const [row] = await reader.ask<Row>(CATALOGUE[reader.dialect].mayRead, [`${SCHEMA}.${table}`]);
+  return row !== undefined && flagOf(row, 'may');
+}
+
 /** Rows in the order they came, by one of their columns. */
 function groupBy(rows: readonly Row[], column: string): Map<string, Row[]> {
   const groups = new Map<string, Row[]>();

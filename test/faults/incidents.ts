@@ -32,7 +32,7 @@ export const BREAKS: readonly Break[] = [
   { id: 'I-08', what: 'names are compared by their beginning', file: 'lib/guard/guard.ts', code: 'fold(other) === fold(name)', broken: 'fold(name).startsWith(fold(other))' },
   { id: 'I-10', what: 'the source may be a protected database', file: 'lib/guard/guard.ts', code: "for (const role of ['canvas', 'source'] as const) assertNotProtected", broken: "for (const role of ['canvas'] as const) assertNotProtected" },
   { id: 'I-10', what: 'the gate does not say which environment the source is of', file: 'lib/checks/guard.ts', code: 'assertSourceMark(source.admission, found)', broken: 'undefined', lanes: ['postgres', 'mssql'] },
-  { id: 'I-10', what: 'a source of another environment is taken', file: 'lib/access.ts', code: '    await requireSource(database);\n', broken: '', lanes: ['postgres', 'mssql'] },
+  { id: 'I-10', what: 'a source of another environment is taken', file: 'lib/access.ts', code: '    await requireSourceMark(database);\n', broken: '', lanes: ['postgres', 'mssql'] },
   { id: 'I-18', what: 'a batch does not look where it is', file: 'lib/migrations/script-file.ts', code: 'this.#add(`${this.#protection()}\\n${body}`);', broken: 'this.#add(body);' },
   { id: 'I-20', what: 'a canvas row of the same title is not looked for', file: 'lib/hosts/survey.ts', code: 'export async function findNamesakes(reader: Reader, titles: readonly string[], now: Date): Promise<Map<string, number[]>> {', broken: '$&\n  if (titles.length > 0) return new Map();' },
   { id: 'I-24', what: 'a dry run is a run', file: 'lib/cli/changes.ts', code: "if (run.words.flag('dry-run')) return preview(task);", broken: '' },

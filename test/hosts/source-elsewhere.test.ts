@@ -1,4 +1,5 @@
 import test from 'ava';
+import { randomBytes } from 'node:crypto';
 import { listSessions } from '../../lib/hosts/listing';
 import {
   access, asAdmin, asMssqlAdmin, databaseOf, mssqlLane, mssqlUrl, postgresLane, postgresUrl, retarget, type Lane,
@@ -31,3 +32,19 @@ for (const [lane, url, asAdministrator] of servers) {
     });
   });
 }
+
+(postgresUrl === undefined ? test.skip : test.serial)('postgres: a login of its own for KSESSIONS need not see whether that database has a mark', async (t) => {
+  const canvas = await postgresLane.ready(t);
+  const elsewhere = await postgresLane.ready(t);
+  const [login, password] = [`ksessions_reader_${randomBytes(4).toString('hex')}`, randomBytes(12).toString('hex')];
+  const source = databaseOf(elsewhere);
+  await asAdmin(`CREATE ROLE ${login} LOGIN PASSWORD '${password}'`);
+  t.teardown(() => asAdmin(`DROP ROLE ${login}`));
+  t.teardown(() => asAdmin(`DROP OWNED BY ${login}`, source));
+  for (const grant of ['USAGE ON SCHEMA dbo', 'SELECT ON ALL TABLES IN SCHEMA dbo']) await asAdmin(`GRANT ${grant} TO ${login}`, source);
+  const env = { ...canvas.env, READER_USER: login, READER_PASSWORD: password };
+  const target = retarget({ ...canvas, env }, { source: { database: source, credentials: 'READER' } });
+  await access(target, async (open) => {
+    t.is((await provisionHere(open, { ksessionsId: 15 })).outcome.status, 'provisioned');
+  });
+});
