@@ -1,7 +1,6 @@
 import test from 'ava';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { jsonLines, run, runHere } from '../helpers/script';
-import { databaseOf, open, postgresLane, postgresUrl, retarget } from '../helpers/lanes';
+import { databaseOf, open, postgresLane, postgresUrl, protecting, retarget } from '../helpers/lanes';
 import { leadElsewhere, staySilent } from '../helpers/misleading-servers';
 import { startProxy } from '../helpers/server-proxy';
 import { rowsOf } from '../helpers/state';
@@ -41,9 +40,7 @@ server('postgres: a protected name is refused by what the server says it is, wha
   const scratch = await postgresLane.ready(t);
   // Not one of the built-in names: whoever looks for those on this server meanwhile would find it.
   const name = databaseOf(await postgresLane.bare(t));
-  const through = retarget(scratch, { port: await leadElsewhere(t, at.port, name) });
-  const list = through.env['CANVAS_TARGETS_FILE'] ?? '';
-  writeFileSync(list, JSON.stringify({ ...JSON.parse(readFileSync(list, 'utf8')) as object, protected: { databases: [name] } }));
+  const through = protecting(retarget(scratch, { port: await leadElsewhere(t, at.port, name) }), name);
   const result = await runHere(through, 'provision', ['15']);
   t.is(result.code, 3, result.stderr);
   t.regex(result.stderr, new RegExp(`GUARD_PROTECTED: Target scratch leads to a protected database: ${name}`));

@@ -285,6 +285,15 @@ export function retarget(scratch: Scratch, changes: object): Scratch {
   return writeTargets(folder, { ...file.targets.scratch, ...changes }, env);
 }
 
+/** The same target, in a list that protects one more database. */
+export function protecting(scratch: Scratch, database: string): Scratch {
+  const copy = retarget(scratch, {});
+  const path = join(copy.folder, 'targets.json');
+  const list = JSON.parse(readFileSync(path, 'utf8')) as object;
+  writeFileSync(path, JSON.stringify({ ...list, protected: { databases: [database] } }));
+  return copy;
+}
+
 /** One statement as the server's administrator. */
 export async function asAdmin(statement: string, database?: string): Promise<void> {
   const url = new URL(postgresUrl ?? '');

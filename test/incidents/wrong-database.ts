@@ -1,6 +1,6 @@
 /** The wrong database: I-01 to I-11. */
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -9,7 +9,7 @@ import { mssqlClient } from '../../lib/engines/mssql-client';
 import { ToolkitError } from '../../lib/errors';
 import { enrol } from '../../lib/migrations/enrol';
 import { seed } from '../../seeds/ksessions_samples';
-import { databaseOf, entryFor, open, retarget, scratchFolder, targetAt, writeTargets, type Scratch } from '../helpers/lanes';
+import { databaseOf, entryFor, open, protecting, retarget, scratchFolder, targetAt, writeTargets, type Scratch } from '../helpers/lanes';
 import { jsonLines, runHere } from '../helpers/script';
 import { snapshot } from '../helpers/state';
 import { pretending, refusal, startResponder, table } from '../helpers/tds-responder';
@@ -32,15 +32,6 @@ const LOGIN = { SCRATCH_USER: 'app', SCRATCH_PASSWORD: 'canary-PASSWORD' };
 /** A target of a server that never answers, by what its entry says. */
 function targetOf(t: ExecutionContext, port: number, changes: object, env: NodeJS.ProcessEnv = LOGIN): Scratch {
   return writeTargets(scratchFolder(t), { ...entryFor('127.0.0.1', port, 'KSESSIONS_DEV', 'mssql'), ...changes }, env);
-}
-
-/** The same target, in a list that protects one more database. */
-function protecting(scratch: Scratch, database: string): Scratch {
-  const copy = retarget(scratch, {});
-  const path = join(copy.folder, 'targets.json');
-  const list = JSON.parse(readFileSync(path, 'utf8')) as object;
-  writeFileSync(path, JSON.stringify({ ...list, protected: { databases: [database] } }));
-  return copy;
 }
 
 /** A target whose server refuses the login. The embedded engine has neither: there a server is made up. */
